@@ -1,0 +1,18 @@
+"What several tests share"
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # two tests run at a time: more threads would only fight
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_OURS = shutil.ignore_patterns('.git', '.venv', '_proc', '_docs', 'runs', 'build', 'dist', '*.egg-info', '__pycache__',
+                                  '.pytest_cache', '.hypothesis', '.ipynb_checkpoints')
+
+
+@pytest.fixture
+def copy(tmp_path):
+    "The repository in a folder where a test may write"
+    return Path(shutil.copytree(ROOT, tmp_path/'invnb', ignore=NOT_OURS))

@@ -1,0 +1,87 @@
+"What is generated is what its source says, and nothing that a reader sees is stale"
+import configparser
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import NOT_OURS, ROOT
+from tools.notebooks import notebooks
+from tools.readme import FIGURES, readme
+
+
+def bash(command, cwd):
+    "Run `command` with this environment's programs first"
+    done = subprocess.run(f'export PATH="{Path(sys.executable).parent}:$PATH"; {command}', cwd=cwd, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def contents(folder, pattern): return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob(pattern)}
+def pages(): return [pytest.param(path, id=path.relative_to(ROOT).as_posix()) for path in notebooks()]
+
+
+def test_package_is_the_exported_notebooks(copy):
+    (before := contents(copy/'invnb', '*.py'))
+    for name in before: (copy/'invnb'/name).unlink()             # so that a module whose notebook is gone is found too
+    bash('nbdev_export', copy)
+    after = contents(copy/'invnb', '*.py')
+    assert sorted(after) == sorted(before)
+    assert [name for name in after if after[name] != before[name]] == []
+
+
+def test_version():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT/'settings.ini')
+    assert f'__version__ = "{settings["DEFAULT"]["version"]}"' in (ROOT/'invnb'/'__init__.py').read_text()
+
+
+def test_readme_is_the_home_page():
+    text, figures = readme()
+    assert (ROOT/'README.md').read_text(encoding='utf-8') == text, "stale: make readme"
+    stored = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in ROOT.glob(f'{FIGURES}_*')}
+    assert stored == figures, "stale: make readme"
+
+
+def test_readme_links_lead_somewhere():
+    text = (ROOT/'README.md').read_text(encoding='utf-8')
+    links = {link.split('#')[0] for pair in re.findall(r'\]\(([^)\s]+)|(?:src|href)="([^"]+)"', text) for link in pair}
+    assert [link for link in links if link and not re.match(r'[a-z]+:', link) and not (ROOT/link).exists()] == []
+
+
+def test_notebooks_are_clean(copy):
+    before = contents(copy/'nbs', '*.ipynb')
+    bash('nbdev_clean', copy)
+    assert [name for name, text in contents(copy/'nbs', '*.ipynb').items() if text != before[name]] == [], "make prepare"
+
+
+@pytest.mark.parametrize('path', pages())
+def test_stored_outputs(path):
+    outputs = [output for cell in json.loads(path.read_text(encoding='utf-8'))['cells'] for output in cell.get('outputs', [])]
+    assert outputs, "the docs show what is stored: make notebooks"
+    assert [output['evalue'] for output in outputs if output['output_type'] == 'error'] == []
+    text = '\n'.join(''.join(t) for output in outputs for t in [output.get('text', []), *(v for k, v in output.get('data', {}).items() if k.startswith('text'))])
+    assert not re.search(r'\d%\|', text), "a progress bar was stored"
+    assert not re.search(r'/(home|root|Users)/|site-packages', text), "a path of the machine that ran it was stored"
+
+
+def test_docs_can_be_made(copy):
+    "All of the docs build that does not need Quarto: cells with imports run, and each exported name is documented"
+    (copy/'make.py').write_text("from nbdev.serve import proc_nbs\nif __name__ == '__main__': proc_nbs(n_workers=1)\n")
+    said = bash('python make.py', copy)
+    assert 'Found cells containing imports and other code' not in said, said
+    assert sorted(contents(copy/'_proc', '*.ipynb')) == sorted(path.relative_to(ROOT/'nbs').as_posix() for path in notebooks())
+    assert '| **Returns** |' in (copy/'_proc'/'00_core.ipynb').read_text(encoding='utf-8')   # the parameters as a table
+
+
+def test_sidebar_names_every_page():
+    listed = re.findall(r'[\w/]+\.ipynb', (ROOT/'nbs'/'_quarto.yml').read_text())
+    assert sorted(listed) == sorted(path.relative_to(ROOT/'nbs').as_posix() for path in notebooks())
+
+
+def test_nothing_reads_outside_the_repository(copy):
+    outside = '../' + 'shared'
+    texts = {p: p.read_text(encoding='utf-8', errors='ignore') for p in copy.rglob('*') if p.is_file()}
+    assert [str(p.relative_to(copy)) for p, text in texts.items() if outside in text] == []

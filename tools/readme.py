@@ -1,0 +1,72 @@
+"""README.md from the home page, nbs/index.ipynb, as it is stored: python tools/readme.py
+
+One way on every machine, with or without Quarto: the same notebook always gives the same file. Hidden and exported cells,
+directives and callout fences go; relative links are turned to start from the root; figures that cells show become files."""
+import posixpath
+import re
+from pathlib import Path
+
+import nbformat
+from nbconvert import MarkdownExporter
+from nbconvert.preprocessors import ExtractOutputPreprocessor
+from nbdev.process import extract_directives
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES = 'nbs/images/index'  # followed by the number of the cell and of its output
+HIDDEN = {'hide', 'export', 'exporti', 'default_exp'}
+HEAD = '<!-- Made from nbs/index.ipynb by `make readme`: edit that, not this. -->\n\n'
+
+
+def shown(cells):
+    "The cells that a reader of the home page sees, without their directives"
+    for cell in cells:
+        if cell.cell_type == 'raw': continue
+        if cell.cell_type == 'code':
+            found = extract_directives(cell, remove=False)
+            is_false = lambda name: found.get(f'{name}:', [''])[0].lower() == 'false'
+            if HIDDEN & found.keys() or is_false('include'): continue
+            cell.source = '\n'.join(line for line in cell.source.splitlines()
+                                    if not re.match(r'\s*#\s*\|', line) and not re.search(r'#\|\s*hide_line\s*$', line))
+            if is_false('output'): cell.outputs = []
+            if is_false('echo'): cell.source = ''
+            if not cell.source.strip() and not cell.outputs: continue
+        else: cell.source = from_root(cell.source)
+        yield cell
+
+
+def from_root(text):
+    "Markdown of nbs/ as it must read one folder up, where Quarto's own marks mean nothing"
+    def turn(found):
+        before, link, after = found.groups()
+        return found[0] if re.match(r'[a-z]+:|[#/]', link) else before + posixpath.normpath(f'nbs/{link}') + after
+    text = re.sub(r'(\]\()([^)\s]+)([^)]*\))', turn, text)
+    text = re.sub(r'(<(?:img|a)\b[^>]*?(?:src|href)=")([^"]+)(")', turn, text)
+    text = re.sub(r'(!\[[^]]*\]\([^)]*\))\{[^}]*\}', r'\1', text)
+    return re.sub(r'^:::.*\n?', '', text, flags=re.MULTILINE)
+
+
+def readme(path=ROOT/'nbs'/'index.ipynb'):
+    "The text of README.md, and the figures that it shows by their place"
+    nb = nbformat.read(path, as_version=4)
+    nb.metadata.language_info = dict(name='python')
+    nb.cells = list(shown(nb.cells))
+    exporter = MarkdownExporter(preprocessors=[])
+    exporter.register_preprocessor(ExtractOutputPreprocessor(
+        output_filename_template=FIGURES + '_{cell_index}_{index}{extension}', extract_output_types={'image/png', 'image/svg+xml'}), enabled=True)
+    text, resources = exporter.from_notebook_node(nb)
+    text = re.sub(r'<style.*?</style>\s*|```python\n\s*```\n', '', text, flags=re.DOTALL)  # what tables bring along; code not shown
+    text = re.sub(r'\n{3,}', '\n\n', re.sub(r'[ \t]+$', '', text, flags=re.MULTILINE)).strip()
+    return f'{HEAD}{text}\n', resources.get('outputs', {})
+
+
+def main():
+    text, figures = readme()
+    for old in ROOT.glob(f'{FIGURES}_*'):
+        if old.relative_to(ROOT).as_posix() not in figures: old.unlink()
+    for name, content in figures.items():
+        (ROOT/name).parent.mkdir(exist_ok=True)
+        (ROOT/name).write_bytes(content)
+    (ROOT/'README.md').write_text(text, encoding='utf-8')
+
+
+if __name__ == '__main__': main()
