@@ -56,7 +56,7 @@ class Standardize(nn.Module):
     def forward(self, x): return (x - self.mean) / self.std
     def inverse(self, z): return z * self.std + self.mean
 
-# %% ../nbs/01_nets.ipynb #85702881
+# %% ../nbs/01_nets.ipynb #bbd2f16e
 def train(net:nn.Module,             # trained in place, left in evaluation mode with the best checkpoint
           loss:Callable,             # x (b, dx), y (b, dy) -> scalar
           data:Data,                 # trained on `data.train`, checkpoint chosen on `data.held`
@@ -76,7 +76,7 @@ def train(net:nn.Module,             # trained in place, left in evaluation mode
     generator = generator or stream("train")
     optimizer = torch.optim.Adam(net.parameters(), lr, fused=x.device.type in ("cpu", "cuda"))
     if schedule == "plateau": plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=.5, patience=10)
-    else: cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * steps, pct_start=.2, div_factor=10, final_div_factor=1e3)
+    else: cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(10, epochs * steps), pct_start=.2, div_factor=10, final_div_factor=1e3)
     history, best, kept = dict(train=[], valid=[]), math.inf, None
     for epoch in (bar := tqdm(range(epochs), desc=label, unit="epoch", disable=not progress, leave=False)):
         net.train()

@@ -24,7 +24,7 @@ def pages(): return [pytest.param(path, id=path.relative_to(ROOT).as_posix()) fo
 
 
 def test_package_is_the_exported_notebooks(copy):
-    (before := contents(copy/'invnb', '*.py'))
+    before = contents(copy/'invnb', '*.py')
     for name in before: (copy/'invnb'/name).unlink()             # so that a module whose notebook is gone is found too
     bash('nbdev_export', copy)
     after = contents(copy/'invnb', '*.py')

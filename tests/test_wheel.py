@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 LOOKS = """
-import sys, importlib.resources
+import sys, importlib.resources, importlib.util
 import invnb
 assert 'torch' not in sys.modules, "import invnb must be quick"
 assert invnb.__file__.startswith(sys.prefix), invnb.__file__

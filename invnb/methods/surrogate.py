@@ -27,7 +27,7 @@ class SurrogateNet(nn.Module):
     def each(self, x): return [self.y_scale.inverse(member(self.x_scale(x))) for member in self.members]
     def forward(self, x): return sum(self.each(x)) / len(self.members)
 
-# %% ../../nbs/methods/01_surrogate.ipynb #68ed8d47
+# %% ../../nbs/methods/01_surrogate.ipynb #14827202
 @dataclass
 class Surrogate(Model):
     "An imitation of the simulator, learned from data"
@@ -45,7 +45,8 @@ class Surrogate(Model):
         "The network of Ren et al. 2020 for the sine wave and the robotic arm; ballistics used three layers"
         return cls(hidden, "relu", batch_norm=True, epochs=500, batch=1024, lr=1e-3, schedule="plateau")
 
-    def build(self, dx, dy): return SurrogateNet(dx, dy, self.hidden, self.activation, self.batch_norm, self.ensemble)
+    def build(self, dx, dy):
+        with torch.random.fork_rng(devices=[]): return SurrogateNet(dx, dy, self.hidden, self.activation, self.batch_norm, self.ensemble)
 
     def fit(self, data:Data, seed:int=0, device=None, progress:bool=True):
         "Train on the training rows; the held-out rows choose the checkpoint and give `error`"
