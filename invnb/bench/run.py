@@ -50,7 +50,7 @@ class CountingSimulator:
             y.append(bought.get(row.tobytes(), missing))
         return resimulation_error(torch.stack(y).view(len(targets), budget, -1), targets.cpu()[:, None])
 
-# %% ../../nbs/bench/02_run.ipynb #ce93d0ed
+# %% ../../nbs/bench/02_run.ipynb #244428d3
 @contextmanager
 def one_thread():
     "Inside, torch computes on one thread; outside, on as many as before"
@@ -80,7 +80,7 @@ def run_cell(task,              # a Task, or the name of one
                  simulate_s=simulate.seconds / max(1, simulate.calls), alone=alone, simulations=simulate.calls, failures=int(error.isinf().sum()),
                  device=str(device or "cpu"), host=platform.node(), cpu=platform.machine(), cores=os.cpu_count(), python=platform.python_version(),
                  torch=torch.__version__, when=datetime.now(timezone.utc).isoformat(timespec="seconds"))
-    return Record(spec, facts, error)
+    return Record(spec, facts, error.float())
 
 def cell_spec(task, name, method, seed, rows, targets, budget) -> dict:
     "All that determines the numbers of a cell"
