@@ -56,7 +56,8 @@ def readme(path=ROOT/'nbs'/'index.ipynb'):
     text, resources = exporter.from_notebook_node(nb)
     text = re.sub(r'<style.*?</style>\s*|```python\n\s*```\n', '', text, flags=re.DOTALL)  # what tables bring along; code not shown
     text = re.sub(r'\n{3,}', '\n\n', re.sub(r'[ \t]+$', '', text, flags=re.MULTILINE)).strip()
-    return f'{HEAD}{text}\n', resources.get('outputs', {})
+    figures = resources.get('outputs', {})                    # the exporter's own extractor names some a second time
+    return f'{HEAD}{text}\n', {name: content for name, content in figures.items() if name.startswith(FIGURES)}
 
 
 def main():
