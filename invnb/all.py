@@ -15,10 +15,19 @@ from .tasks.ballistics import *
 from .methods.method import *
 from .methods.surrogate import *
 from .methods.neural_adjoint import *
+from .methods.closed_loop import ClosedLoop
+from .methods.tandem import Tandem
+from .methods.generative import Generative
+from .methods.mdn import MDN
+from .methods.cvae import CVAE
+from .methods.inn import INN
+from .methods.cinn import CINN
+from .methods.flow_matching import FlowMatching
 from .methods.search import *
-from .bench.metrics import best_of, interval, per_target, r_T, simulations_to, solved_within
+from .bench.metrics import best_of, holm, interval, paired, per_target, r_T, simulations_to, solved_within
 from .bench.store import Record, read_record, read_records
 from .bench.run import run
-from .bench.report import figure, published, report, summary, table
+from .bench.report import figure, published, ranking, report, summary, table
+from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, uniformity
 
 __all__ = [name for name in globals() if not name.startswith('_')]

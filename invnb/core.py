@@ -75,7 +75,9 @@ class Data:
     def train(self): return self.x[~self.valid], self.y[~self.valid]
     @property
     def held(self): return self.x[self.valid], self.y[self.valid]
-    def to(self, device): return Data(self.x.to(device), self.y.to(device), self.bounds.to(device), self.valid.to(device))
+    def to(self, device=None, dtype=None):
+        move = lambda t: t.to(device or t.device, dtype or t.dtype)
+        return Data(move(self.x), move(self.y), move(self.bounds), self.valid.to(device or self.valid.device))
     def __repr__(self): return f"Data({len(self)} rows, {int(self.valid.sum())} of them held out; x {self.x.shape[1]}, y {self.y.shape[1]})"
 
 def as_bounds(bounds,            # (2, dx): a lower and an upper row

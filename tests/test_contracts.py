@@ -1,4 +1,7 @@
 """Every built-in task and method keeps its contract; results do not depend on where they were computed."""
+import os, pickle, subprocess, sys
+from pathlib import Path
+
 import pytest, torch
 from concurrent.futures import ProcessPoolExecutor
 from invnb.all import *
@@ -7,11 +10,16 @@ from invnb.bench.run import run
 SMALL = dict(rows=300, targets=5, budget=4, progress=False)
 
 
+SHORT = dict(epochs=3, hidden=(16, 16), bins=4, blocks=2, components=3, population=64, generations=3)
+
+
 def short(name):
     "A method of that name whose training takes a second"
     method = get_method(name)
+    for field, value in SHORT.items():
+        if hasattr(method, field): setattr(method, field, value)
     if hasattr(method, "surrogate"): method.surrogate = Surrogate(hidden=(32, 32), epochs=5)
-    if name == "neural_adjoint_paper": method.solver.steps = 10
+    if name == "neural_adjoint_paper": method.solver.steps, method.n_starts = 10, 64
     return method
 
 
@@ -28,11 +36,92 @@ def test_method(name, tmp_path): check_method(short(name), tmp_path)
 
 
 @pytest.mark.parametrize("name", list_methods())
-def test_one_target_and_one_output(name):
+def test_one_target_one_output_50_rows(name):
     task = get_task("ballistics")
-    method = short(name).fit(task.sample(60), progress=False)
+    method = short(name).fit(task.sample(50), progress=False)
     assert method.search(task.simulate, task.targets(1), 3).error.shape == (1, 3)
-    assert method.propose(torch.tensor([[1e4]]), 3).isfinite().all()          # far beyond the data
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_a_target_far_outside_is_answered_and_reported(name):
+    task = get_task("ballistics")
+    method = short(name).fit(task.sample(200), progress=False)
+    with pytest.warns(UserWarning, match="targets: 1 of 2 lie outside the measurements seen in training, first 1e[+]04 in row 1"):
+        x = method.propose(torch.tensor([[5.], [1e4]]), 3)
+    assert ((x >= task.bounds[0]) & (x <= task.bounds[1])).all() or name == "neural_adjoint_paper"      # whose box is a penalty
+    assert x.isfinite().all()
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_ten_thousand_targets(name):
+    task = get_task("sine_wave")
+    method = short(name).fit(task.sample(100), progress=False)
+    if name == "neural_adjoint_paper": method.n_starts, method.solver.steps = 4, 2
+    assert method.search(task.simulate, task.targets(10_000), 2).error.isfinite().all()
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_a_constant_column_and_a_spectrum(name):
+    x = torch.cat([torch.rand(120, 2, generator=stream("wide")), torch.full((120, 1), 7.)], 1)
+    wave = torch.linspace(0, 3, 300)
+    simulate = lambda x: (x[:, :1] * wave).sin() + x[:, 1:2]
+    found = short(name).fit(Data(x, simulate(x)), progress=False).search(simulate, simulate(x[:3]), 4)
+    assert found.y.shape == (3, 4, 300) and (found.x[:, :, 2] - 7).abs().max() < (1e-3 if name != "neural_adjoint_paper" else torch.inf)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_float64_data(name):
+    x = torch.rand(60, 2, generator=stream("double")).double().numpy()
+    short(name).fit(Data(x, x.sum(1, keepdims=True)), progress=False).propose([[1.]], 3)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_the_users_exception_arrives(name):
+    def simulate(x): raise OSError("no licence")
+    method = short(name).fit(get_task("sine_wave").sample(60), progress=False)
+    with pytest.raises(OSError, match="no licence"): method.search(simulate, torch.zeros(2, 1), 3)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_failed_simulations_are_paid_and_survived(name):
+    task = get_task("sine_wave")
+    simulate = lambda x: torch.where(x[:, :1] < .2, task.simulate(x), torch.nan)
+    found = short(name).fit(task.sample(200), progress=False).search(simulate, torch.zeros(5, 1), 12)
+    assert found.x.isfinite().all() and found.error.isfinite().any() and found.error.shape == (5, 12)
+
+
+LOADS = """
+import sys, torch
+from invnb.all import *
+torch.save(load_method(sys.argv[1]).propose(torch.tensor([[.5], [-1.]]), 6, seed=3), sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_saved_here_loaded_there(name, tmp_path):
+    "The same candidates, bit for bit, in a process that only loads"
+    method = short(name).fit(get_task("sine_wave").sample(100), progress=False)
+    method.save(tmp_path / "model")
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
+    subprocess.run([sys.executable, "-c", LOADS, tmp_path / "model", tmp_path / "x.pt"], check=True, env=dict(os.environ, OMP_NUM_THREADS=str(torch.get_num_threads())))
+    assert torch.equal(torch.load(tmp_path / "x.pt", weights_only=True), method.propose(torch.tensor([[.5], [-1.]]), 6, seed=3))
+
+
+class Trap:
+    "Unpickling this makes a file"
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["neural_adjoint", "cinn"])
+def test_a_pickle_is_refused_and_not_executed(name, tmp_path):
+    method = short(name).fit(get_task("sine_wave").sample(60), progress=False)
+    method.save(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    with pytest.raises(ValueError, match="model.safetensors: expected a safetensors file"): load_method(tmp_path)
+    assert not (tmp_path / "sprung").exists()
+    pickle.loads((tmp_path / "model.safetensors").read_bytes())
+    assert (tmp_path / "sprung").exists()                       # the trap does work
 
 
 @pytest.mark.parametrize("name", list_methods())

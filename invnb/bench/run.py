@@ -102,6 +102,8 @@ def run(tasks,                   # names, or Task objects
     "Run every task with every method and seed, and keep a record of each"
     for name, value in dict(rows=rows, targets=targets, budget=budget).items(): check_count(name, value)
     methods = methods if isinstance(methods, dict) else {name: get_method(name) for name in methods}
+    for name, method in methods.items():
+        if any(hasattr(part, "net") for part in (method, *vars(method).values())): raise ValueError(f"methods: expected {name} not fitted, nor any part of it: a record could not say what it learned from")
     folder, records, todo = Path(folder), {}, {}
     for task in tasks:
         for name, method in methods.items():

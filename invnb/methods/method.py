@@ -8,13 +8,14 @@ __all__ = ['method_registry', 'register_method', 'resimulation_error', 'Search',
            'check_method']
 
 # %% ../../nbs/methods/00_method.ipynb #91c00733
-import importlib, json
+import importlib, json, warnings
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Callable
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..core import Data, Registry, as_bounds, as_matrix, check_count, stream
@@ -82,7 +83,8 @@ class Model:
         fitted(self)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(dict(format="invnb 1", sizes=self.sizes, model=to_config(self)), indent=2))
+        config = dict(format="invnb 1", sizes=self.sizes, model=to_config(self), **({"seen": self.seen.tolist()} if hasattr(self, "seen") else {}))
+        (folder / "config.json").write_text(json.dumps(config, indent=2))
         safetensors.torch.save_file({k: v.contiguous() for k, v in self.net.state_dict().items()}, folder / "model.safetensors")
 
     @classmethod
@@ -93,8 +95,11 @@ class Model:
         self = from_config(config["model"], {**known_classes(), **({cls.__name__: cls} if is_dataclass(cls) else {})})
         if not isinstance(self, cls): raise ValueError(f"{folder}: expected a {cls.__name__}, got a {type(self).__name__}")
         self.sizes = config["sizes"]
+        if "seen" in config: self.seen = torch.tensor(config["seen"])
         self.net = self.build(**self.sizes)
-        self.net.load_state_dict(safetensors.torch.load_file(Path(folder) / "model.safetensors"))
+        try: tensors = safetensors.torch.load_file(Path(folder) / "model.safetensors")
+        except SafetensorError as e: raise ValueError(f"{folder}/model.safetensors: expected a safetensors file, got something else or a damaged one ({e})") from e
+        self.net.load_state_dict(tensors)
         self.net.eval().requires_grad_(False)
         if device: self.net.to(device)
         return self
@@ -144,9 +149,10 @@ class Method(Model):
            ):
         "Learn from `data`; returns the method itself"
         if not isinstance(data, Data): raise ValueError(f"data: expected Data(x, y), got {type(data).__name__}")
-        data = data if device is None else data.to(device)
+        data = data.to(device, torch.float32)
         self.learn(data, seed, progress)
         self.net.eval().requires_grad_(False)
+        self.seen = torch.stack([data.y.amin(0), data.y.amax(0)]).cpu().float()
         return self
 
     def propose(self, targets:Tensor,   # (N, dy) what is wanted
@@ -176,7 +182,14 @@ class Method(Model):
     def check_targets(self, targets):
         fitted(self)
         like = next(iter(self.net.state_dict().values()))
-        return as_matrix("targets", targets, width=self.sizes["dy"]).to(like.device, torch.float32)
+        targets = as_matrix("targets", targets, width=self.sizes["dy"]).to(like.device, torch.float32)
+        lower, upper = self.seen.to(targets)
+        beyond = torch.maximum(targets - upper, lower - targets) > .1 * (upper - lower)
+        if beyond.any():
+            row, column = beyond.nonzero()[0].tolist()
+            warnings.warn(f"targets: {int(beyond.any(1).sum())} of {len(targets)} lie outside the measurements seen in training, first {targets[row, column]:.4g} in row {row}, column {column}, "
+                          f"where they were {lower[column]:.4g} to {upper[column]:.4g}; no design may reach that", stacklevel=3)
+        return targets
 
     def learn(self, data:Data, seed:int, progress:bool): 
         "Set `self.sizes` and `self.net`"

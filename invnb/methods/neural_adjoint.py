@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..core import as_bounds, stream
 from .method import Method, Part, register_method
-from .surrogate import Surrogate
+from .surrogate import Surrogate, SurrogateMethod
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #bfad49d5
 def boundary_loss(x:Tensor,        # (..., dx) designs
@@ -158,9 +158,8 @@ def make_bank(x:Tensor,            # (rows, dx) training designs
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #b3703e02
 @register_method("neural_adjoint")
 @dataclass
-class NeuralAdjoint(Method):
+class NeuralAdjoint(SurrogateMethod):
     "Designs found by descending a frozen surrogate's misfit (Ren et al. 2020)"
-    surrogate:Surrogate=field(default_factory=Surrogate)               # what is descended
     solver:Part=field(default_factory=LevenbergMarquardt)              # how: `LevenbergMarquardt` or `AdamSearch`
     starts:str|Method="data"       # "data": nearest of the training designs; "uniform": anywhere in the box; a method: its proposals
     n_starts:int=None              # starts a target; default: a quarter more than the designs asked for
@@ -174,12 +173,13 @@ class NeuralAdjoint(Method):
         "The published procedure: its surrogate, 2,048 uniform starts, 300 steps of Adam, a boundary loss"
         return cls(Surrogate.paper(hidden), AdamSearch(), starts="uniform", n_starts=2048, apart=0., box=box)
 
-    def build(self, dx, dy, bank, starts=None):
-        net = nn.Module()
-        net.register_buffer("bounds", torch.zeros(2, dx))
+    def __post_init__(self):
+        super().__post_init__()
+        self.starts_came_fitted = isinstance(self.starts, Method) and hasattr(self.starts, "net")
+
+    def build(self, dx, dy, bank=0, starts=None):
+        net = super().build(dx, dy)
         net.register_buffer("bank", torch.zeros(bank, dx))
-        self.surrogate.sizes, self.surrogate.net = dict(dx=dx, dy=dy), self.surrogate.build(dx, dy)
-        net.surrogate = self.surrogate.net
         if starts:
             self.starts.sizes, self.starts.net = starts, self.starts.build(**starts)
             net.starts = self.starts.net
@@ -187,17 +187,15 @@ class NeuralAdjoint(Method):
 
     def learn(self, data, seed, progress):
         if not (self.starts in ("data", "uniform") or isinstance(self.starts, Method)): raise ValueError(f"starts: expected 'data', 'uniform' or a method, got {self.starts!r}")
+        super().learn(data, seed, progress)
         x = data.train[0]
-        self.sizes = dict(dx=x.shape[1], dy=data.y.shape[1], bank=self.bank if self.starts == "data" else 0)
+        if self.box is not None: self.net.bounds.copy_(as_bounds(self.box, x.shape[1]))
         if isinstance(self.starts, Method):
-            self.starts.fit(data, seed, progress=progress)
-            self.sizes["starts"] = self.starts.sizes
-        trained = self.surrogate.fit(data, seed, progress=progress).net.state_dict(), self.starts.net.state_dict() if "starts" in self.sizes else None
-        self.net = self.build(**self.sizes).to(x.device)
-        self.net.surrogate.load_state_dict(trained[0])
-        if trained[1]: self.net.starts.load_state_dict(trained[1])
-        self.net.bounds.copy_(data.bounds if self.box is None else as_bounds(self.box, x.shape[1]))
-        if self.starts == "data": self.net.bank.copy_(make_bank(x, self.net.bounds, self.bank, stream("NeuralAdjoint", "bank", seed)))
+            if not self.starts_came_fitted: self.starts.fit(data, seed, progress=progress)
+            self.sizes["starts"], self.net.starts = self.starts.sizes, self.starts.net.to(x.device)
+        if self.starts == "data": 
+            self.sizes["bank"] = self.bank
+            self.net.bank = make_bank(x, self.net.bounds, self.bank, stream("NeuralAdjoint", "bank", seed)).to(self.net.bounds)
 
     def candidates(self, targets, n, generator):
         net, count = self.net, max(n, self.n_starts or math.ceil(1.25 * n))
@@ -207,8 +205,7 @@ class NeuralAdjoint(Method):
         for i, part in enumerate(targets.split(max(1, self.chunk // count))):
             starts = self.choose_starts(part, count, known, stream(seed, i))
             x = self.solver(net.surrogate, starts, part, net.bounds)
-            misfit = (net.surrogate(x.flatten(0, 1)).view(*x.shape[:2], -1) - part[:, None]).square().mean(-1)
-            misfit = misfit.clamp_min(getattr(self.solver, "enough", 0.) * net.surrogate.error.nan_to_num(0.))   # below that, all are equal: the nearest start first
+            misfit = self.misfit(x, part).clamp_min(getattr(self.solver, "enough", 0.) * net.surrogate.error.nan_to_num(0.))   # below that, all are equal: the nearest start first
             order = misfit.argsort(dim=1, stable=True)
             if self.apart: order = rank_distinct(x / ((net.bounds[1] - net.bounds[0]) / 2).clamp_min(1e-30), misfit, self.apart)
             found.append(x.gather(1, order[:, :n, None].expand(-1, -1, x.shape[2])))
