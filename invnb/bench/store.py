@@ -55,7 +55,7 @@ def checksum(error:Tensor) -> str: return hashlib.blake2b(error.contiguous().num
 
 def write_record(folder, record:Record) -> Path:
     "Store `record` in `folder`, and return its path"
-    error = record.error.detach().cpu().double().contiguous()
+    error = record.error.detach().cpu().contiguous()
     header = dict(spec=json.dumps(record.spec), facts=json.dumps(record.facts), checksum=checksum(error), format="invnb record 1")
     path = Path(folder) / f"{record.name}.safetensors"
     write_atomic(path, safetensors.torch.save(dict(error=error), header))
