@@ -12,6 +12,9 @@ from .tasks.task import *
 from .tasks.sine_wave import *
 from .tasks.robotic_arm import *
 from .tasks.ballistics import *
+from .tasks.stack import stack
+from .tasks.shell import shell
+from .tasks.metamaterial import from_official, metamaterial
 from .methods.method import *
 from .methods.surrogate import *
 from .methods.neural_adjoint import *

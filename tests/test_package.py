@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import NOT_OURS, ROOT
 from tools.notebooks import notebooks
-from tools.readme import FIGURES, readme
+from tools.readme import FIGURES, llms, readme
 
 
 def bash(command, cwd):
@@ -43,6 +43,23 @@ def test_readme_is_the_home_page():
     assert (ROOT/'README.md').read_text(encoding='utf-8') == text, "stale: make readme"
     stored = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in ROOT.glob(f'{FIGURES}_*')}
     assert stored == figures, "stale: make readme"
+
+
+def test_llms_txt_names_every_page():
+    assert (ROOT/'nbs'/'llms.txt').read_text(encoding='utf-8') == llms(), "stale: make readme"
+
+
+@pytest.mark.parametrize('path', pages())
+def test_links_and_images_of_a_page(path):
+    "Every link of the prose leads to a file, and every picture of the prose can be read aloud"
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    text = '\n'.join(''.join(cell['source']) for cell in cells if cell['cell_type'] == 'markdown')
+    links = [link.split('#')[0] for link in re.findall(r'\]\(([^)\s]+)', text)]
+    assert [link for link in links if link and not re.match(r'[a-z]+:', link) and not (path.parent/link).exists()] == []
+    assert re.findall(r'!\[\s*\]', text) == [], "a picture without a text for those who do not see it"
+    shows = lambda cell: any('image/png' in output.get('data', {}) for output in cell.get('outputs', []))
+    silent = [''.join(cell['source'])[:80] for cell in cells if shows(cell) and not re.search(r'^#\|\s*fig-alt:\s*"\S', ''.join(cell['source']), re.MULTILINE)]
+    assert silent == [], 'a figure without #| fig-alt: "what is to be seen"'
 
 
 def test_readme_links_lead_somewhere():

@@ -14,7 +14,7 @@ from nbdev.config import get_config
 from nbdev.process import extract_directives
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ['', 'tasks', 'methods', 'bench']  # reading order; other folders follow
+FOLDERS = ['', 'tasks', 'methods', 'bench', 'tutorials']  # reading order; other folders follow
 SKIP = 'skip-execution'                      # nbclient passes over cells with this tag, and leaves their outputs alone
 
 # Run first and not stored: crisp figures, and no progress bar (whatever `disable` says), for its text changes with every run.
@@ -51,7 +51,7 @@ def run(path, flags):
     for cell in nb.cells:
         if cell.cell_type == 'code' and is_skipped(cell, flags): tags(cell).append(SKIP)
     nb.cells.insert(0, nbformat.v4.new_code_cell(SETUP))
-    NotebookClient(nb, kernel_name='python3', timeout=None, record_timing=False, coalesce_streams=True, extra_arguments=['--log-level=ERROR'],
+    NotebookClient(nb, kernel_name='python3', timeout=None, record_timing=False, coalesce_streams=True, store_widget_state=False, extra_arguments=['--log-level=ERROR'],
                    resources=dict(metadata=dict(path=str(path.parent)))).execute()
     del nb.cells[0]
     for cell in nb.cells:

@@ -1,4 +1,4 @@
-"""README.md from the home page, nbs/index.ipynb, as it is stored: python tools/readme.py
+"""README.md from the home page, nbs/index.ipynb, as it is stored, and llms.txt from all pages: python tools/readme.py
 
 One way on every machine, with or without Quarto: the same notebook always gives the same file. Hidden and exported cells,
 directives and callout fences go; relative links are turned to start from the root; figures that cells show become files."""
@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 from nbconvert import MarkdownExporter
 from nbconvert.preprocessors import ExtractOutputPreprocessor
+from nbdev.config import get_config
 from nbdev.process import extract_directives
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,18 +50,35 @@ def readme(path=ROOT/'nbs'/'index.ipynb'):
     "The text of README.md, and the figures that it shows by their place"
     nb = nbformat.read(path, as_version=4)
     nb.metadata.language_info = dict(name='python')
+    alts = re.findall(r'^#\|\s*fig-alt:\s*"(.*)"', '\n'.join(cell.source for cell in nb.cells), re.MULTILINE)
     nb.cells = list(shown(nb.cells))
     exporter = MarkdownExporter(preprocessors=[])
     exporter.register_preprocessor(ExtractOutputPreprocessor(
         output_filename_template=FIGURES + '_{cell_index}_{index}{extension}', extract_output_types={'image/png', 'image/svg+xml'}), enabled=True)
     text, resources = exporter.from_notebook_node(nb)
     text = re.sub(r'<style.*?</style>\s*|```python\n\s*```\n', '', text, flags=re.DOTALL)  # what tables bring along; code not shown
+    for alt in alts: text = text.replace('![png](', f'![{alt}](', 1)
     text = re.sub(r'\n{3,}', '\n\n', re.sub(r'[ \t]+$', '', text, flags=re.MULTILINE)).strip()
     figures = resources.get('outputs', {})                    # the exporter's own extractor names some a second time
     return f'{HEAD}{text}\n', {name: content for name, content in figures.items() if name.startswith(FIGURES)}
 
 
+def llms():
+    "The text of llms.txt (https://llmstxt.org): every page in the order of the sidebar, with the sentence that it opens with"
+    site = get_config(path=ROOT)
+    lines, opening = [], lambda name: nbformat.read(ROOT/'nbs'/name, as_version=4).cells[0].source.splitlines()
+    for line in (ROOT/'nbs'/'_quarto.yml').read_text(encoding='utf-8').splitlines():
+        if found := re.match(r'\s*- section: (.*)', line): lines += ['', f'## {found[1]}', '']
+        elif found := re.match(r'\s*- ([\w/]+)\.ipynb', line):
+            title, *rest = opening(f'{found[1]}.ipynb')
+            what = next(text for text in rest if text.startswith('> '))[2:]
+            lines += [f'> {what}', '', '## Start', ''] if found[1] == 'index' else []
+            lines += [f"- [{title.lstrip('# ')}]({site.doc_host}{site.doc_baseurl}/{found[1]}.html): {what}"]
+    return '\n'.join([f'# {site.lib_name}', '', *lines]) + '\n'
+
+
 def main():
+    (ROOT/'nbs'/'llms.txt').write_text(llms(), encoding='utf-8')
     text, figures = readme()
     for old in ROOT.glob(f'{FIGURES}_*'):
         if old.relative_to(ROOT).as_posix() not in figures: old.unlink()

@@ -21,7 +21,7 @@ from ..methods.method import list_methods, method_registry
 
 # %% ../../nbs/bench/03_report.ipynb #0fc22504
 def published() -> pd.DataFrame:
-    "Published r_T: columns task, method, T, r_T, note, counterpart (Ren et al. 2020, figure 3)"
+    "Published r_T: columns task, method, T, r_T, note, counterpart (Ren et al. 2020, figure 3; Ren et al. 2021)"
     with importlib.resources.as_file(importlib.resources.files("invnb") / "data" / "paper_r_T.csv") as path: paper = pd.read_csv(path, keep_default_na=False)   # "NA" is a method
     return paper.replace(dict(task={"meta_material": "metamaterial"}))
 
@@ -203,7 +203,7 @@ def panel(ax, task:str, curves:pd.DataFrame, style:dict):
     for method, curve in published().query("task == @task").groupby("method"):
         colour, width = ("k", 1.3) if method == REFERENCE else (".55", .9)
         twin = style[curve.counterpart.iloc[0]]
-        ax.loglog(curve["T"], curve.r_T, color=colour, lw=width, ls=(0, (4, 2)), marker=twin["marker"], ms=twin["ms"], mfc="w", mec=colour, mew=.8, markevery=[0, 3, 7], label=f"published {method}", zorder=1.5)
+        ax.loglog(curve["T"], curve.r_T, color=colour, lw=width, ls=(0, (4, 2)), marker=twin["marker"], ms=twin["ms"], mfc="w", mec=colour, mew=.8, markevery=[0, (len(curve) - 1)//2, len(curve) - 1], label=f"published {method}", zorder=1.5)
     for method, curve in curves.groupby("method"):
         marks = np.unique(np.geomspace(1, len(curve), 6).round().astype(int)) - 1
         ax.loglog(curve["T"], curve.r_T, **style[method], markevery=list(marks), mec="w", mew=.5, lw=1.7, label=method, zorder=3)

@@ -44,7 +44,7 @@ class GenerativeNet(nn.Module):
             c = torch.cat([c, z[:, self.whole]], 1)
         return total + self.rest.loss(z[:, self.free], c, generator) if self.free else total
 
-    def draw(self, y, generator):
+    def once(self, y, generator):
         c, z = self.encode(self.y_scale(y)), torch.zeros(len(y), len(self.x_scale.mean)).to(y)
         if self.whole:
             z[:, self.whole] = self.counts.draw(c, generator)
@@ -54,13 +54,22 @@ class GenerativeNet(nn.Module):
             z[:, self.whole] = self.x_scale(z.index_copy(1, torch.tensor(self.whole, device=z.device), first + place * step))[:, self.whole]
             c = torch.cat([c, z[:, self.whole]], 1)
         if self.free: z[:, self.free] = self.rest.draw(c, generator)
-        return torch.minimum(torch.maximum(self.x_scale.inverse(z), self.bounds[0]), self.bounds[1])
+        return self.x_scale.inverse(z)
+
+    def draw(self, y, generator, redraws=0):
+        x = self.once(y, generator)
+        for _ in range(redraws):
+            out = ((x < self.bounds[0]) | (x > self.bounds[1])).any(1).nonzero()[:, 0]
+            if not len(out): break
+            x[out] = self.once(y[out], generator)
+        return torch.minimum(torch.maximum(x, self.bounds[0]), self.bounds[1])
 
 # %% ../../nbs/methods/05_generative.ipynb #58571598
 class Generative(Method):
     "An inverse model that draws; subclasses are dataclasses with `block`, `epochs`, `batch` and `lr`"
     exchangeable = True
     counts_first = True    # whole-number columns get a block of their own
+    redraws = 0            # how often a draw that left the box is drawn again, before it is moved to the border
     longest = 32           # measurements with more columns than this are summarised by so many numbers; None: never
 
     def block(self, features:int, context:int) -> nn.Module:
@@ -87,4 +96,4 @@ class Generative(Method):
     @torch.no_grad()
     def candidates(self, targets, n, generator):
         rows = targets.repeat_interleave(n, 0)
-        return torch.cat([self.net.draw(part, generator) for part in rows.split(16_384)]).view(len(targets), n, -1)
+        return torch.cat([self.net.draw(part, generator, self.redraws) for part in rows.split(16_384)]).view(len(targets), n, -1)
