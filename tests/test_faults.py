@@ -1,0 +1,302 @@
+"""Real faults: processes that are killed, disks that are full, simulators that misbehave, clocks that jump. Nothing finished is lost, nothing wrong is recorded.
+
+The table in the docs (`nbs/bench/10_faults.ipynb`) says how often each was tried.
+"""
+import os, random, signal, subprocess, sys, tempfile, threading, time
+from pathlib import Path
+
+import pytest, torch
+from loky import get_reusable_executor
+
+from invnb.bench.run import run
+from invnb.bench.store import read_record, read_records
+from invnb.methods.search import RandomSearch, RankedSearch
+from invnb.methods.surrogate import Surrogate
+from invnb.tasks.per_design import PerDesign, SimulationCache
+from invnb.tasks.task import Task, get_task
+
+SMALL = dict(rows=300, targets=5, budget=4, progress=False)
+
+
+def small_methods(): return dict(ranked_search=RankedSearch(Surrogate(hidden=(16,), epochs=10)), random_search=RandomSearch())
+def errors(records): return {r.name: r.error for r in records}
+
+
+def same(got, want):
+    assert got.keys() == want.keys()
+    for name in want: assert torch.equal(got[name], want[name]), name
+
+
+BENCH = """
+import sys
+from invnb.bench.run import run
+from invnb.methods.search import RandomSearch, RankedSearch
+from invnb.methods.surrogate import Surrogate
+from invnb.parallel import open_executor
+if __name__ == "__main__":
+    with open_executor(sys.argv[2], 2) as executor:
+        run(["sine_wave", "robotic_arm"], dict(ranked_search=RankedSearch(Surrogate(hidden=(16,), epochs=10)), random_search=RandomSearch()), range(12), sys.argv[1], rows=300, targets=5, budget=4, progress=False, executor=executor, tries=5)
+    print("finished")
+"""
+
+
+def workers_of(pid):
+    "Processes below `pid`"
+    found, todo = [], [pid]
+    while todo:
+        parent = todo.pop()
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            try: below = [int(p) for p in task.read_text().split()]
+            except OSError: continue
+            found += below; todo += below
+    return found
+
+
+@pytest.fixture(scope="module")
+def calm(): 
+    with tempfile.TemporaryDirectory() as folder: return errors(run(["sine_wave", "robotic_arm"], small_methods(), range(12), folder, **SMALL))
+
+
+def start(script, *args): return subprocess.Popen([sys.executable, "-c", script, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=dict(os.environ, OMP_NUM_THREADS="1"))
+
+
+@pytest.mark.timeout(600)
+def test_main_process_is_killed(tmp_path, calm):
+    "kill -9 of the main process and all of its workers, 30 times at random moments: each file is whole, and the last run completes them"
+    chance, kills, folder = random.Random(1), 0, tmp_path / "bench"
+    for attempt in range(200):
+        if kills == 30: break
+        if folder.exists() and len(list(folder.glob("*.safetensors"))) > 40:                         # nearly done: some must be made again
+            for path in list(folder.glob("*.safetensors"))[:30]: path.unlink()
+        process = start(BENCH, folder, chance.choice(["serial", "loky"]))
+        wait = chance.uniform(1.5, 4.5)
+        try: process.wait(wait)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL); process.wait(); kills += 1
+        for record in read_records(folder) if folder.exists() else []: assert torch.equal(record.error, calm[record.name])
+        process.communicate()
+    assert kills == 30
+    process = start(BENCH, folder, "loky")
+    out, err = process.communicate()
+    assert out == "finished\n", err
+    same(errors(read_records(folder)), calm)
+    assert not list(folder.glob("*.damaged"))
+
+
+@pytest.mark.timeout(600)
+def test_workers_are_killed(tmp_path, calm):
+    "kill -9 of random workers, 24 times: the run goes on, and is complete"
+    chance, kills, lost = random.Random(2), 0, 0
+    for attempt in range(40):
+        if kills >= 24: break
+        folder = tmp_path / str(attempt)
+        process = start(BENCH, folder, "loky")
+        victims = 0
+        while process.poll() is None and victims < 4:
+            time.sleep(chance.uniform(.3, 1.2))
+            workers = [pid for pid in workers_of(process.pid) if b"loky" in Path(f"/proc/{pid}/cmdline").read_bytes() and b"tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()] if process.poll() is None else []
+            if not workers or not list(folder.glob("*.safetensors")): continue
+            try: os.kill(chance.choice(workers), signal.SIGKILL)
+            except ProcessLookupError: continue
+            victims += 1
+        kills += victims
+        out, err = process.communicate()
+        assert process.returncode == 0 and out == "finished\n", err
+        got = errors(read_records(folder))
+        for name in got: assert torch.equal(got[name], calm[name])
+        lost += len(calm) - len(got)
+    assert kills >= 24 and lost == 0, (kills, lost)
+
+
+def test_a_cell_that_always_kills_its_worker(tmp_path):
+    "is given up after three workers, and written down as failed; the others are complete"
+    def deadly(x): os.kill(os.getpid(), signal.SIGKILL)
+    tasks = [Task("deadly", deadly, [[0.], [1.]]), get_task("sine_wave")]
+    records = run(tasks, dict(random_search=RandomSearch()), range(2), tmp_path, executor=lambda: get_reusable_executor(2), **SMALL)
+    assert [r.spec["task"] for r in records] == ["sine_wave"] * 2
+    failed = sorted(tmp_path.glob("*.failed.txt"))
+    assert len(failed) == 2 and all("deadly" in p.name and "Terminated" in p.read_text() for p in failed)
+    get_reusable_executor().shutdown()
+
+
+def test_cell_that_hangs_in_a_worker(tmp_path):
+    def stuck(x): time.sleep(1e6)
+    records = run([Task("stuck", stuck, [[0.], [1.]]), get_task("sine_wave")], dict(random_search=RandomSearch()), range(2), tmp_path, limit=20., executor=lambda: get_reusable_executor(2), **SMALL)
+    assert [r.spec["task"] for r in records] == ["sine_wave"] * 2
+    assert all("took longer than 20 s" in p.read_text() for p in tmp_path.glob("stuck*.failed.txt")) and len(list(tmp_path.glob("*.failed.txt"))) == 2
+    get_reusable_executor().shutdown()
+
+
+FULL = """
+import sys
+from pathlib import Path
+from invnb.bench.cli import invnb_bench
+invnb_bench(preset="smoke", tasks="sine_wave", methods="random_search", rows=200, targets=100, budget=500, seeds=9, workers=int(sys.argv[2]), out=sys.argv[1])
+"""
+
+
+@pytest.fixture
+def megabyte(tmp_path):
+    "A filesystem of 1 MB"
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.name != "posix" or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True).returncode: pytest.skip("mounting a small filesystem needs root on Linux")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_full_disk(megabyte, tmp_path, workers):
+    "each record has 200 kB: some fit; one line says what happened; nothing half-written stays; with room again, the run completes"
+    process = subprocess.run([sys.executable, "-c", FULL, str(megabyte / "bench"), str(workers)], capture_output=True, text=True)
+    assert process.returncode == 2, process.stderr
+    line = process.stderr.strip().splitlines()[-1]
+    assert "No space left on device" in line and str(megabyte) in line and "Traceback" not in process.stderr
+    kept = sorted((megabyte / "bench").glob("*.safetensors"))
+    assert 3 <= len(kept) <= 5 and all(read_record(p).error.shape == (100, 500) for p in kept) and not list((megabyte / "bench").glob(".*.part"))
+    subprocess.run(["mount", "-o", "remount,size=9m", str(megabyte)], check=True)
+    before = {p.name: p.stat().st_mtime_ns for p in kept}
+    process = subprocess.run([sys.executable, "-c", FULL, str(megabyte / "bench"), str(workers)], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    after = {p.name: p.stat().st_mtime_ns for p in (megabyte / "bench").glob("*.safetensors")}
+    assert len(after) == 9 and before.items() <= after.items()
+
+
+def test_full_disk_of_the_cache_of_simulations(megabyte):
+    simulate = PerDesign(wide, workers=2, cache=SimulationCache(megabyte / "sims.sqlite", "wide"))
+    with pytest.raises(OSError, match="full") as caught: simulate(torch.rand(300, 2))
+    assert str(megabyte) in str(caught.value)
+    subprocess.run(["mount", "-o", "remount,size=9m", str(megabyte)], check=True)
+    assert simulate(torch.rand(10, 2)).shape == (10, 999)
+
+
+def wide(design): return [float(design[0])] * 999
+
+
+def raises(x): raise ArithmeticError("diverged")
+def nothing(x): return None
+def short(x): return x[:-1]
+def flat(x): return x.sum(1)
+def words(x): return [["a"]] * len(x)
+def whole(x): return (x.sum(1, keepdim=True) * 1000).long()
+def double(x): return x.sum(1, keepdim=True).double()
+def half(x): return x.sum(1, keepdim=True).half()
+def infinite(x): return torch.where(x[:, :1] > .5, torch.inf, x.sum(1, keepdim=True))
+def not_numbers(x): return torch.where(x[:, :1] > .5, torch.nan, x.sum(1, keepdim=True))
+def complex_numbers(x): return x.sum(1, keepdim=True) * 1j
+def in_place(x): y = x.sum(1, keepdim=True); x.zero_(); return y
+def good(x): return x.sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize("simulate, why", [(raises, "diverged"), (nothing, "expected numbers of shape"), (short, "expected \\(240, columns\\), got \\(239, 2\\)"), (flat, "expected \\(240, columns\\), got \\(240,\\)"), (words, "expected numbers"), (complex_numbers, "expected real numbers")])
+def test_wrong_simulators_are_named(tmp_path, simulate, why):
+    "raises, returns nothing, another number of rows, no columns, text, complex numbers: a failed cell that says so, and no record"
+    task = Task("wrong", simulate, [[0., 0.], [1., 1.]])
+    with pytest.raises(Exception, match=why): task.simulate(torch.rand(240, 2))
+    assert run([task], ["random_search"], [0], tmp_path, **SMALL) == [] and not list(tmp_path.glob("*.safetensors"))
+    assert task.name in next(tmp_path.glob("*.failed.txt")).name
+
+
+@pytest.mark.parametrize("simulate", [whole, double, half, in_place, infinite, not_numbers])
+def test_odd_simulators_are_understood(tmp_path, simulate):
+    "integers, another precision, designs changed in place, infinities, NaN: the errors are those of the simulator written well"
+    bounds, method = [[0., 0.], [1., 1.]], ["direct_search" if simulate in (infinite, not_numbers) else "random_search"]
+    record, = run([Task("odd", simulate, bounds)], method, [0], tmp_path / "odd", **SMALL)
+    reference, = run([Task("odd", not_numbers if simulate in (infinite, not_numbers) else whole_well if simulate is whole else good, bounds)], method, [0], tmp_path / "good", **SMALL)
+    assert torch.equal(record.error, reference.error) if simulate is not half else torch.allclose(record.error, reference.error, atol=2e-3)
+    if simulate in (infinite, not_numbers): assert record.error.isinf().any() and record.error.isfinite().any() and record.facts["failures"] == int(record.error.isinf().sum()) > 0
+
+
+def whole_well(x): return (x.sum(1, keepdim=True) * 1000).long().float()
+
+
+JUMP = """
+import random, sys, time
+real, chance = time.time, random.Random(0)
+time.time = lambda: real() + chance.choice([0, -1e9, 1e9, -3600, 3600])      # and with it datetime.now, file times do not follow
+sys.argv = ["", sys.argv[1], "loky"]
+"""
+
+
+def test_clock_jumps(tmp_path, calm):
+    "time.time jumps by decades at each call: same records, same end"
+    process = start(JUMP + BENCH, tmp_path / "bench")
+    out, err = process.communicate(timeout=300)
+    assert out == "finished\n", err
+    same(errors(read_records(tmp_path / "bench")), calm)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c(tmp_path, workers):
+    "SIGINT to the whole group, as a terminal sends it: one line, exit code 130, soon, and the same command goes on"
+    ask = [str(Path(sys.executable).with_name("invnb_bench")), *f"--preset smoke --tasks robotic_arm --methods ranked_search --rows 2000 --seeds 4 --workers {workers} --out {tmp_path / 'bench'}".split()]
+    process = subprocess.Popen(ask, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while process.poll() is None and not list((tmp_path / "bench").glob("*.safetensors")): time.sleep(.05)
+    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "bench").glob("*.safetensors")}
+    begin = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command goes on" in err, err
+    assert workers == 2 or "Traceback" not in err, err                                       # the processes of loky print their own
+    assert time.monotonic() - begin < 45
+    assert all(read_record(p) for p in kept)
+    done = subprocess.run(ask, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(read_records(tmp_path / "bench")) == 4 and all(p.stat().st_mtime_ns == when for p, when in kept.items())
+
+
+def test_two_processes_in_one_folder(tmp_path, calm):
+    "the same run twice at once, in one folder"
+    both = [start(BENCH, tmp_path / "bench", kind) for kind in ("serial", "loky")]
+    for process in both:
+        out, err = process.communicate(timeout=300)
+        assert out == "finished\n", err
+    same(errors(read_records(tmp_path / "bench")), calm)
+
+
+def test_nothing_survives_its_parent(tmp_path):
+    "a child that computes without end is gone when the process that asked is killed"
+    script = f"""
+import os, time
+from invnb.parallel import isolated
+def forever(path):
+    open(path, "w").write(str(os.getpid()))
+    while True: pass
+isolated(None, forever, {str(tmp_path / 'pid')!r})
+"""
+    process = start(script)
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text(): time.sleep(.05)
+    child = int((tmp_path / "pid").read_text())
+    process.kill(); process.wait()
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists(): break
+        time.sleep(.1)
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_dask_cluster_with_workers_killed(tmp_path, calm):
+    "a cluster of four worker processes, two of which are killed midway: complete, and equal to the serial run"
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster, distributed.Client(cluster) as client:
+        folder, killed = tmp_path / "bench", []
+        def kill():
+            while len(list(folder.glob("*.safetensors"))) < 6: time.sleep(.05)
+            pids = client.run(os.getpid)
+            for pid in list(pids.values())[:2]: os.kill(pid, signal.SIGKILL); killed.append(pid)
+        murderer = threading.Thread(target=kill, daemon=True)
+        murderer.start()
+        records = run(["sine_wave", "robotic_arm"], small_methods(), range(12), folder, executor=client.get_executor(), **SMALL)
+        murderer.join(60)
+        assert len(killed) == 2
+    same(errors(records), calm)
+    same(errors(read_records(folder)), calm)
+
+
+def test_dask_from_the_command_line(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    ask = lambda *more: subprocess.run([Path(sys.executable).with_name("invnb_bench"), *"--preset smoke --tasks sine_wave --methods random_search --seeds 3".split(), *more], capture_output=True, text=True)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        done = ask("--executor", "dask", "--scheduler", cluster.scheduler_address, "--out", str(tmp_path / "dask"))
+    assert done.returncode == 0, done.stderr
+    assert ask("--executor", "serial", "--out", str(tmp_path / "serial")).returncode == 0
+    same(errors(read_records(tmp_path / "dask")), errors(read_records(tmp_path / "serial")))
