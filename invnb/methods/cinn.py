@@ -6,29 +6,30 @@
 __all__ = ['shifted_spline', 'Flow', 'CINN']
 
 # %% ../../nbs/methods/09_cinn.ipynb #2ed9ac1e
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch, zuko
-from torch import nn
+from torch import Generator, Tensor, nn
 from zuko.transforms import ComposedTransform, MonotonicAffineTransform, MonotonicRQSTransform
 
-from .generative import Generative
+from .generative import Block, Generative
 from .method import register_method
 
 # %% ../../nbs/methods/09_cinn.ipynb #1f3b6bfe
-def shifted_spline(widths, heights, slopes, shift, scale):
+def shifted_spline(widths:Tensor, heights:Tensor, slopes:Tensor, shift:Tensor, scale:Tensor) -> ComposedTransform:
     "A shift and a scale, then a spline: a monotonic curve of one number"
     return ComposedTransform(MonotonicAffineTransform(shift, scale), MonotonicRQSTransform(widths, heights, slopes))
 
-class Flow(nn.Module):
+class Flow(Block):
     "p(x | c): a neural spline flow, one number after the other"
-    def __init__(self, features, context, transforms, hidden, bins):
+    def __init__(self, features:int, context:int, transforms:int, hidden:Sequence[int], bins:int):
         super().__init__()
         self.flow = zuko.flows.MAF(features, context, transforms=transforms, hidden_features=hidden, activation=nn.GELU, univariate=shifted_spline, shapes=[(bins,), (bins,), (bins - 1,), (), ()])
         self.features = features
 
-    def loss(self, x, c, generator): return -self.flow(c).log_prob(x).mean()
-    def draw(self, c, generator): return self.flow(c).transform.inv(torch.randn(len(c), self.features, generator=generator).to(c))
+    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor: return -self.flow(c).log_prob(x).mean()
+    def draw(self, c:Tensor, generator:Generator) -> Tensor: return self.flow(c).transform.inv(torch.randn(len(c), self.features, generator=generator).to(c))
 
 # %% ../../nbs/methods/09_cinn.ipynb #7f000ccb
 @register_method("cinn")
@@ -36,11 +37,11 @@ class Flow(nn.Module):
 class CINN(Generative):
     "Draws from a conditional flow (Ardizzone et al. 2019), here of splines (Durkan et al. 2019)"
     redraws = 20                   # its numbers fit each other: one moved to the border would spoil the others
-    transforms:int=3               # changes of variables, one after the other
-    hidden:tuple=(256, 256, 256)   # widths of the networks that place the knots
-    bins:int=16                    # pieces of a spline
-    epochs:int=100                 # passes over the training rows
-    batch:int=128                  # rows a step
-    lr:float=2e-3                  # highest learning rate
+    transforms:int=3                        # changes of variables, one after the other
+    hidden:tuple[int, ...]=(256, 256, 256)  # widths of the networks that place the knots
+    bins:int=16                             # pieces of a spline
+    epochs:int=200                          # passes over the training rows
+    batch:int=128                           # rows a step
+    lr:float=2e-3                           # highest learning rate
 
-    def block(self, features, context): return Flow(features, context, self.transforms, self.hidden, self.bins)
+    def block(self, features:int, context:int) -> Flow: return Flow(features, context, self.transforms, self.hidden, self.bins)
