@@ -4,12 +4,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # two tests run at a time: more threads would only fight
 
+settings.register_profile('fixed', derandomize=True, deadline=None, database=None, max_examples=30, print_blob=True,  # the same examples in every run
+                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much])
+settings.load_profile('fixed')
+
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = shutil.ignore_patterns('.git', '.venv', '_proc', '_docs', 'runs', 'build', 'dist', '*.egg-info', '__pycache__',
-                                  '.pytest_cache', '.hypothesis', '.ipynb_checkpoints')
+                                  '.pytest_cache', '.hypothesis', '.mypy_cache', '.ipynb_checkpoints')
 
 
 @pytest.fixture

@@ -1,0 +1,1043 @@
+"""What every public function promises, on examples that hypothesis draws (always the same ones): shapes, dtypes, a batch is a loop, rows may change places,
+the same seed gives the same numbers, nothing that was passed is changed, torch's global state stays as it was, and the laws of each metric."""
+import ast, copy, importlib, inspect, io, itertools, json, math, pkgutil, random, warnings
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest, torch
+from hypothesis import assume, given, strategies as st
+
+import invnb
+from invnb.bench.metrics import *
+from invnb.bench.posterior import *
+from invnb.bench.report import *
+from invnb.bench.run import CountingSimulator, attempt, cell_spec, one_thread, run_cell
+from invnb.bench.store import *
+from invnb.core import *
+from invnb.methods.cinn import *
+from invnb.methods.closed_loop import *
+from invnb.methods.cvae import *
+from invnb.methods.flow_matching import *
+from invnb.methods.generative import *
+from invnb.methods.inn import *
+from invnb.methods.mdn import *
+from invnb.methods.method import *
+from invnb.methods.neural_adjoint import *
+from invnb.methods.search import *
+from invnb.methods.surrogate import *
+from invnb.methods.tandem import *
+from invnb.nets import *
+from invnb.tasks.ballistics import *
+from invnb.tasks.metamaterial import *
+from invnb.tasks.rcwa import *
+from invnb.tasks.robotic_arm import *
+from invnb.tasks.shell import *
+from invnb.tasks.sine_wave import *
+from invnb.tasks.stack import *
+from invnb.tasks.task import *
+
+EXEMPT = {      # public names that no property here exercises, and why
+    "invnb.explore": "widgets and their pictures: tests/test_explore.py",
+    "invnb.bench.cli": "commands: tests/test_faults.py runs them",
+    "invnb.bench.solve": "a command: tests/test_solve.py, and its reading functions tests/test_fuzz.py",
+    "invnb.parallel": "processes: tests/test_faults.py and its notebook",
+    "invnb.tasks.per_design": "processes and their faults: tests/test_faults.py and its notebook",
+    "invnb.methods.many_targets": "a long run that is stopped: its notebook",
+    "draw_sine draw_arm draw_flights draw_spectra draw_stack draw_shell draw_metamaterial plot_ranks panel figure legend": "they draw: their notebooks show them",
+    "COLOURS MARKERS LINES DECADES HOW_TO_READ ONE_SEED REFERENCE": "how a figure or a report looks",
+    "run check_method check_task": "tests/test_contracts.py calls them for every task and method",
+    "OfficialNet official_net read_weights from_official bundled bundled_files": "they load files: tests/test_fuzz.py",
+    "held_out_spectra cst_spectra": "measured data: their notebooks compare the solver with them",
+    "register_task register_method task_registry method_registry Block FrozenNet Part Model": "bases and registries, exercised by all that is built on them",
+    "ranking_markdown": "text around `standing`, which is exercised",
+    "metamaterial": "get_task makes it, with its options in its notebook",
+}
+
+sizes_ = st.integers(1, 6)
+seeds = st.integers(0, 2**31)
+kinds = st.sampled_from([torch.float32, torch.float64])
+finite = st.floats(-1e6, 1e6, allow_nan=False, width=32)
+
+def normal(seed, *shape, dtype=torch.float32): return torch.randn(*shape, generator=stream("properties", seed, shape)).to(dtype)
+def uniform(seed, *shape, dtype=torch.float32): return torch.rand(*shape, generator=stream("properties", "uniform", seed, shape)).to(dtype)
+def shuffle(seed, n): return torch.randperm(n, generator=stream("properties", "order", seed, n))
+def inside(seed, n, box, dtype=torch.float32): return (box[0] + (box[1] - box[0]) * uniform(seed, n, box.shape[1])).to(dtype)
+
+def kept(value):
+    "A copy that shares nothing"
+    if isinstance(value, torch.Tensor): return value.detach().clone()
+    if isinstance(value, (list, tuple)): return type(value)(map(kept, value)) if not hasattr(value, "_fields") else type(value)(*map(kept, value))
+    if isinstance(value, dict): return {k: kept(v) for k, v in value.items()}
+    if isinstance(value, (np.ndarray, pd.DataFrame)): return value.copy()
+    return value
+
+def equal(a, b):
+    "Bit for bit, NaN like NaN"
+    if isinstance(a, torch.Tensor): return isinstance(b, torch.Tensor) and a.dtype == b.dtype and a.shape == b.shape and bool(torch.equal(torch.view_as_real(a) if a.is_complex() else a.nan_to_num(7e77 if a.dtype == torch.float64 else 7e33), torch.view_as_real(b) if b.is_complex() else b.nan_to_num(7e77 if b.dtype == torch.float64 else 7e33)) if a.is_floating_point() or a.is_complex() else torch.equal(a, b))
+    if isinstance(a, (list, tuple)): return type(a) is type(b) and len(a) == len(b) and all(map(equal, a, b))
+    if isinstance(a, dict): return a.keys() == b.keys() and all(equal(a[k], b[k]) for k in a)
+    if isinstance(a, np.ndarray): return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if isinstance(a, pd.DataFrame): return a.equals(b)
+    return a is b or a == b or a != a
+
+def pure(f, *args, **options):
+    "What `f` gives: twice the same, and its arguments are as before"
+    before = kept(args), kept(options)
+    found = f(*args, **options)
+    assert equal(args, before[0]) and equal(options, before[1]), f"{getattr(f, '__name__', f)} changed an argument"
+    again = f(*before[0], **before[1])
+    assert equal(found, again) or not isinstance(found, (torch.Tensor, tuple, list, dict, pd.DataFrame)), f"{getattr(f, '__name__', f)} gave other numbers the second time"
+    return found
+
+def rowwise(f, x, width, order, tol=1e-5, promoted=None):
+    "Shape, dtype, a batch is a loop, and rows that change places take their answers with them"
+    y = pure(f, x)
+    assert y.shape == (len(x), *width) and y.dtype == (promoted or x.dtype)
+    scale = 1 + float(y[y.isfinite()].abs().max()) if y.isfinite().any() else 1.
+    close = lambda a, b: torch.allclose(a, b, rtol=0, atol=tol*scale, equal_nan=True)
+    assert close(torch.cat([f(row[None]) for row in x]), y)
+    assert close(f(x[order]), y[order])
+    return y
+
+@pytest.fixture(autouse=True)
+def world():
+    "Torch's global state is the same after a test"
+    state = lambda: (torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(), random.getstate(), np.random.get_state()[1].tolist(), torch.are_deterministic_algorithms_enabled())
+    before, numbers = state(), torch.get_rng_state()
+    yield
+    assert state()[:3] == before[:3] and state()[5] == before[5] and torch.equal(torch.get_rng_state(), numbers), "torch's global state has changed"
+
+
+# ---- core ----
+
+@given(sizes_, sizes_, seeds, st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.int8, torch.bool]))
+def test_as_matrix(rows, columns, seed, dtype):
+    x = (normal(seed, rows, columns)*9).to(dtype)
+    want = torch.float64 if dtype == torch.float64 else torch.float32
+    for value in (x, x.tolist(), *([x.numpy()] if dtype != torch.bfloat16 else [])):
+        found = as_matrix("x", value, width=columns, rows=rows)
+        assert found.shape == (rows, columns) and found.dtype in (want, torch.float32 if isinstance(value, list) else want)
+        assert torch.allclose(found.double(), x.double())
+    pure(as_matrix, "x", x)
+    learned = x.float().requires_grad_()
+    assert not as_matrix("x", learned).requires_grad and learned.requires_grad
+    for wrong in (dict(width=columns + 1), dict(rows=rows + 1)):
+        with pytest.raises(ValueError, match="^x: expected "): as_matrix("x", x, **wrong)
+
+@given(st.one_of(st.none(), st.text(max_size=5), st.floats(), st.integers(), st.booleans(), st.lists(st.one_of(finite, st.text(max_size=2), st.lists(st.one_of(finite, st.none(), st.lists(finite, max_size=2)), max_size=3)), max_size=3), st.dictionaries(st.text(max_size=2), finite, max_size=2), st.complex_numbers(), st.binary(max_size=4)))
+def test_as_matrix_takes_or_refuses(value):
+    try: found = as_matrix("x", value)
+    except ValueError as e: assert str(e).startswith("x: expected ")
+    else: assert found.ndim == 2 and found.numel() and found.isfinite().all() and found.dtype in (torch.float32, torch.float64)
+
+@given(sizes_, sizes_, seeds, st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_as_matrix_names_the_row(rows, columns, seed, bad):
+    x, row = normal(seed, rows, columns), seed % rows
+    x[row, seed % columns] = bad
+    with pytest.raises(ValueError, match=f"in row {row}$"): as_matrix("x", x)
+    assert equal(as_matrix("x", x, finite=False), x)
+
+@given(st.one_of(st.integers(-5, 10**20), st.booleans(), st.floats(), st.text(max_size=3), st.none(), st.integers(0, 9).map(np.int64), st.integers(0, 9).map(torch.tensor)), st.integers(0, 3))
+def test_check_count(value, least):
+    whole = not isinstance(value, (bool, float, str, type(None))) and int(value) >= least
+    try: found = check_count("n", value, least)
+    except ValueError as e: assert not whole and str(e).startswith(f"n: expected a whole number of at least {least}")
+    else: assert whole and type(found) is int and found == int(value)
+
+@given(st.lists(st.one_of(st.text(max_size=4), st.integers()), max_size=4), st.lists(st.one_of(st.text(max_size=4), st.integers()), max_size=4))
+def test_stream(a, b):
+    numbers = lambda keys: torch.rand(4, generator=stream(*keys))
+    assert torch.equal(numbers(a), numbers(a))
+    assert torch.equal(numbers(a), numbers(b)) == ("/".join(map(str, a)) == "/".join(map(str, b)))
+
+@given(st.integers(5, 30), sizes_, sizes_, seeds, kinds)
+def test_data(rows, dx, dy, seed, dtype):
+    x, y = normal(seed, rows, dx, dtype=dtype), normal(seed + 1, rows, dy)
+    data = Data(x, y)
+    assert equal((data.x, data.y), (x, y)) and len(data) == rows and data.bounds.dtype == dtype
+    assert equal(data.bounds, torch.stack([x.amin(0), x.amax(0)]))
+    (a, b), (c, d) = data.train, data.held
+    assert len(a) + len(c) == rows and len(a) >= 4 and len(c) >= 1 and len(a) == len(b) and len(c) == len(d)
+    assert equal(torch.cat([a, c]).sort(0).values, x.sort(0).values) and equal(data.valid, held_out(rows))
+    there = data.to(dtype=torch.float64)
+    assert {t.dtype for t in (there.x, there.y, there.bounds)} == {torch.float64} and equal(there.valid, data.valid) and data.x.dtype == dtype
+    assert equal(Data(x.numpy(), y.numpy()).x, x)
+    mask = torch.arange(rows) < 1 + seed % (rows - 1)
+    assert equal(Data(x, y, valid=mask).held[0], x[mask])
+    for wrong in (dict(valid=torch.zeros(rows, dtype=torch.bool)), dict(valid=torch.ones(rows, dtype=torch.bool)), dict(valid=mask[:-1]), dict(valid=mask.long()), dict(bounds=torch.zeros(2, dx + 1)), dict(bounds=torch.tensor([[1.]*dx, [0.]*dx]))):
+        with pytest.raises(ValueError, match="valid: expected|bounds: expected"): Data(x, y, **wrong)
+    for few in (Data, lambda x, y: Data(y, x)):
+        with pytest.raises(ValueError, match="expected"): few(x[:4], y[:4])
+        with pytest.raises(ValueError, match="expected"): few(x, y[:-1])
+
+@given(sizes_, seeds, kinds)
+def test_as_bounds(width, seed, dtype):
+    box = normal(seed, 2, width, dtype=dtype)
+    sorted_ = box.sort(0).values
+    assert equal(pure(as_bounds, sorted_, width), sorted_)
+    if (box[0] > box[1]).any():
+        with pytest.raises(ValueError, match=f"in column {int((box[0] > box[1]).nonzero()[0])}$"): as_bounds(box)
+    for wrong in (box[:1], torch.cat([box, box]), box[0]):
+        with pytest.raises(ValueError, match="^bounds: expected "): as_bounds(wrong)
+
+@given(st.integers(1, 500), st.floats(.01, .9))
+def test_held_out(n, share):
+    mask = pure(held_out, n, share)
+    assert mask.shape == (n,) and mask.dtype == torch.bool and int(mask.sum()) == min(n, max(1, round(share*n)))
+
+@given(st.lists(st.text(min_size=1, max_size=5), max_size=5), st.text(max_size=5))
+def test_registry(names, other):
+    registry = Registry("thing", "invnb.tasks")
+    for name in names: registry.register(name)(lambda name=name, more=0: (name, more))
+    assert registry.names() == sorted(set(names))
+    for name in names: assert registry.make(name, more=2) == (name, 2)
+    if other not in names:
+        with pytest.raises(ValueError, match="^thing: expected one of"): registry.make(other)
+
+@given(st.lists(st.integers(), max_size=5), st.booleans())
+def test_bars(steps, show):
+    with no_bars(): assert list(progress_bar(steps, "steps", show=show)) == steps and progress_bar(steps, "steps", show=show).disable
+
+
+# ---- nets ----
+
+@given(seeds)
+def test_seeded(seed):
+    before = torch.get_rng_state()
+    with seeded(stream(seed)): a = torch.rand(3)
+    with seeded(stream(seed)): b = torch.rand(3)
+    assert torch.equal(a, b) and torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(KeyError):
+        with seeded(stream(seed)): torch.rand(3); raise KeyError
+    assert torch.equal(torch.get_rng_state(), before)
+
+@given(st.lists(sizes_, min_size=2, max_size=4), st.sampled_from(sorted(ACTIVATIONS)), st.booleans(), seeds)
+def test_mlp(widths, activation, norm, seed):
+    with seeded(stream(seed)): net = mlp(widths, activation, norm).eval()
+    with torch.no_grad(): rowwise(net, normal(seed, 4, widths[0]), (widths[-1],), shuffle(seed, 4))
+    assert sum(isinstance(m, ACTIVATIONS[activation]) for m in net) == len(widths) - 2
+    with pytest.raises(ValueError, match="activation: expected one of"): mlp(widths, "step")
+
+@given(st.integers(2, 50), sizes_, seeds, st.floats(-1e3, 1e3), st.floats(1e-2, 1e3))
+def test_standardize(rows, width, seed, centre, spread):
+    x = centre + spread*normal(seed, rows, width)
+    scale = Standardize(width)
+    pure(lambda x: scale.fit(x)(x), x)
+    z = scale(x)
+    assert torch.allclose(z.double().mean(0), torch.zeros(width).double(), atol=1e-3 + 1e-6*abs(centre)/float(scale.std.min())) and torch.allclose(scale.inverse(z), x, atol=1e-4*(1 + float(x.abs().max())))
+    assert torch.allclose(scale.fit(torch.full((rows, width), centre)).std, torch.ones(width))         # a constant column is left as it is
+
+def table_of(rows=40, dx=2, dy=1, seed=0):
+    x = uniform(seed, rows, dx)
+    return Data(x, torch.cat([x.sum(1, keepdim=True).sin(), x.prod(1, keepdim=True), x[:, :1]], 1)[:, :dy])
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "plateau"])
+def test_train(schedule):
+    data = table_of()
+    before = kept([data.x, data.y, data.valid])
+    def fit(seed):
+        with seeded(stream("net")): net = mlp([2, 4, 1])
+        history = train(net, lambda x, y: (net(x) - y).square().mean(), data, epochs=4, batch=7, schedule=schedule, generator=stream(seed), progress=False)
+        return net.state_dict(), history, float((net(data.held[0]) - data.held[1]).square().mean())
+    (a, history, valid), (b, *_), (c, *_) = fit(1), fit(1), fit(2)
+    assert equal(dict(a), dict(b)) and not equal(dict(a), dict(c)) and equal([data.x, data.y, data.valid], before)
+    assert {k: len(v) for k, v in history.items()} == dict(train=4, valid=4) and math.isclose(valid, min(history["valid"]), rel_tol=1e-5)        # the best checkpoint is kept
+
+def test_train_together():
+    "To rounding what `train` gives to each"
+    data, nets, alone = table_of(), [], []
+    for seed in range(3):
+        with seeded(stream(seed)): nets.append(mlp([2, 4, 1]))
+    alone = copy.deepcopy(nets)
+    histories = train_together(nets, lambda net, x, y: (net(x) - y).square().mean(), data, epochs=3, batch=8, generators=[stream("order", i) for i in range(3)], progress=False)
+    for i, net in enumerate(alone):
+        history = train(net, lambda x, y: (net(x) - y).square().mean(), data, epochs=3, batch=8, generator=stream("order", i), progress=False)
+        assert np.allclose(history["valid"], histories[i]["valid"], rtol=1e-3) and all(torch.allclose(a, b, atol=1e-4) for a, b in zip(net.parameters(), nets[i].parameters()))
+
+
+# ---- tasks ----
+
+CHEAP = [get_task(name) for name in list_tasks()] + [get_task("robotic_arm", angles="cumulative"), get_task("ballistics", landing="grid")]
+
+@pytest.mark.parametrize("task", CHEAP, ids=lambda task: task.name)
+def test_tasks(task):
+    for seed in range(3):
+        for dtype in (torch.float32, torch.float64):
+            y = rowwise(task.simulate, inside(seed, 5, task.bounds, dtype), (len(task.y_names) or len(task.y_axis[1]),), shuffle(seed, 5), tol=2e-6)
+        assert equal(task.prior(6, stream(seed)), task.prior(6, stream(seed))) and task.prior(6, stream(seed)).shape == (6, task.dx)
+        assert equal(task.targets(3, seed), task.targets(3, seed)) and task.targets(3, seed).shape == (3, y.shape[1]) and task.targets(3, seed).isfinite().all()
+        data = task.sample(20, seed)
+        assert equal(data.x, task.sample(20, seed).x) and not equal(data.x, task.sample(20, seed + 1).x) and equal(data.bounds, task.bounds)
+        assert torch.allclose(task.simulate(data.x), data.y, atol=1e-5)
+        assert not (data.y[:, None] == task.targets(20, seed)).all(2).any()                                            # no target is a row of the table
+    with pytest.raises(ValueError, match="^x: expected"): task.simulate(torch.zeros(3, task.dx + 1))
+
+@given(sizes_, st.integers(1, 4), st.integers(1, 4), seeds)
+def test_own_task(n, dx, dy, seed):
+    "A user's simulator that writes into what it is given, and fails now and then"
+    def simulate(x):
+        x *= 2
+        y = x.sum(1, keepdim=True).repeat(1, dy)
+        return torch.where(x[:, :1] > 1.9, torch.nan, y)
+    task = Task("mine", simulate, torch.tensor([[0.]*dx, [1.]*dx]))
+    y = rowwise(task.simulate, inside(seed, n, task.bounds), (dy,), shuffle(seed, n))
+    assert task.targets(n, seed).isfinite().all()
+    some = lambda: reachable("mine", task.simulate, task.prior, n, stream(seed))
+    assert some().shape == (n, dy) and some().isfinite().all() and equal(some(), some())
+    with pytest.raises(ValueError, match="fewer than"): reachable("mine", lambda x: x*math.nan, task.prior, n, stream(seed))
+    for wrong in (dict(simulate=3), dict(name="two words"), dict(name=1), dict(prior=3), dict(bounds=torch.zeros(2, dx)), dict(x_names=("a",)*(dx + 1))):
+        with pytest.raises(ValueError, match="expected"): Task(**{**dict(name="mine", simulate=simulate, bounds=torch.tensor([[0.]*dx, [1.]*dx])), **wrong})
+    check_parts("word", dict(simulate=simulate, prior=None))
+    with pytest.raises(ValueError, match="prior: expected a function"): check_parts("word", dict(simulate=simulate, prior=1))
+
+@given(st.integers(1, 5), seeds, kinds)
+def test_arm_and_sine(n, seed, dtype):
+    x, order = normal(seed, n, 4, dtype=dtype), shuffle(seed, n)
+    for angles in ("ardizzone", "cumulative"):
+        joints = rowwise(lambda x: arm_joints(x, angles), x, (4, 2), order)
+        assert equal(arm_hand(x, angles), joints[:, -1])
+        lengths = joints.diff(dim=1).norm(dim=2)
+        assert torch.allclose(lengths, torch.tensor(link_lengths, dtype=dtype).expand(n, 3), atol=1e-5) and equal(joints[:, 0, 1], x[:, 0])
+    rowwise(sine_height, x[:, :2], (1,), order)
+    assert torch.allclose(sine_height(x[:, :2] + torch.tensor([2/3, -2/3])), sine_height(x[:, :2]), atol=1e-3)          # a period
+    drawn = arm_prior(2000, stream(seed))
+    assert torch.allclose(drawn.std(0), torch.tensor(arm_spread), rtol=.1) and ((arm_box[0] < arm_paper_box[0]) & (arm_box[1] > arm_paper_box[1])).all()
+    assert robotic_arm().dx == 4 and sine_wave().dx == 2 and equal(robotic_arm().bounds, arm_box)
+
+@given(st.integers(1, 5), seeds, kinds)
+def test_ballistics(n, seed, dtype):
+    x, order = inside(seed, n, ballistics_box, dtype), shuffle(seed, n)
+    t = rowwise(landing_time, x, (), order, promoted=torch.float64)
+    where = flight(x, t[:, None])[:, 0]
+    ok = t.isfinite()
+    assert (where[ok, 1].abs() < 1e-6).all() and torch.allclose(rowwise(land_exact, x, (1,), order)[ok, 0].double(), where[ok, 0], atol=1e-4)
+    grid = rowwise(land_grid, x, (1,), order)[:, 0]
+    both = ok & grid.isfinite()
+    assert ((grid - where[:, 0].to(dtype))[both].abs() <= 15*2.2*6/1499 + 1e-4).all()                                    # at most one step of the table before
+    place, height, across, up = pure(launch, x)
+    assert torch.allclose((across**2 + up**2).sqrt(), 15*x[:, 3].double().abs(), atol=1e-9) and equal(place, x[:, 0].double()) and equal(height, x[:, 1].double())
+    assert torch.allclose(flight(x, torch.zeros(n, 1).double())[:, 0], x[:, :2].double(), atol=1e-9)                     # at the start
+    assert torch.allclose(flight(x, torch.full((n, 1), 1e3).double())[:, 0, 0], place + across*relaxation_time, atol=1e-6) and fall_speed > 0
+    drawn = ballistics_prior(500, stream(seed))
+    assert (drawn[:, 1] >= 0).all() and ((drawn >= ballistics_box[0]) & (drawn <= ballistics_box[1])).float().mean() > .9 and (ballistics_paper_box[0] >= ballistics_box[0] - 1e-3).all() and (ballistics_paper_box[1] <= ballistics_box[1] + 1e-3).all()
+    assert ballistics("grid").name == "ballistics_grid"
+
+@given(st.integers(1, 4), seeds, kinds)
+def test_stack(n, seed, dtype):
+    x = 2*uniform(seed, n, 5, dtype=dtype) - 1
+    a = rowwise(stack_absorptance, x, (256,), shuffle(seed, n))
+    assert ((a > 0) & (a < 1)).all() and torch.allclose(stack_thickness(x), 27.5 + 22.5*x.double()) and stack_wavelengths.shape == (256,)
+    wave = stack_wavelengths
+    films = [film[:, None] for film in stack_thickness(x).T]
+    n_list = [stack_indices["glass"], *[stack_indices["nitride"]]*5, stack_indices["air"]]                                # nothing absorbs
+    R, T = pure(multilayer, n_list, films, wave)
+    assert torch.allclose(R + T, torch.ones_like(R)) and R.shape == (n, 256)
+    back = multilayer(n_list[::-1], films[::-1], wave)[1]
+    assert torch.allclose(back, T)                                                                                       # as much passes from the other side
+    whole, halves = multilayer([1., 2., 1.], [80.], wave), multilayer([1., 2., 2., 1.], [30., 50.], wave)
+    assert all(torch.allclose(a, b) for a, b in zip(whole, halves)) and graphene_nm == .35 and stack().dx == 5
+    failed = stack_absorptance(torch.full((1, 5), -3.))
+    assert failed.isnan().all()
+
+@given(st.integers(1, 3), seeds, kinds)
+def test_shell(n, seed, dtype):
+    x = 2*uniform(seed, n, 8, dtype=dtype) - 1
+    assert (rowwise(shell_scattering, x, (201,), shuffle(seed, n)) > 0).all() and shell().dx == 8
+    wave, layers = shell_wavelengths, shell_thickness(x)
+    assert torch.allclose(layers, 50 + 20*x.double()) and len(shell_indices(wave)) == 9
+    radius = layers.cumsum(1)
+    share = pure(scattered_share, radius, shell_indices(wave), wave, 6)
+    assert share.shape == (2, 6, n, 201) and ((share >= 0) & (share <= 1)).all()
+    assert (scattering_efficiency(radius, [1.77**.5]*9, wave, 6).abs() < 1e-20).all()                                    # water in water is not seen
+    assert torch.allclose(scattering_efficiency(radius*2, shell_indices(wave)[:-1] + [1.33], wave*2, 6)[:, :0], torch.zeros(n, 0).double())
+    index = [1.5, 1.33]
+    assert torch.allclose(scattering_efficiency(radius[:, -1:]*2, index, wave*2, 8), scattering_efficiency(radius[:, -1:], index, wave, 8), rtol=1e-7)      # only the ratio to the wavelength counts
+    rho = 20*uniform(seed, 7).double() + .05
+    psi, dpsi, chi, dchi = pure(riccati_bessel, rho, 5)
+    assert psi.shape == (5, 7) and torch.allclose(dpsi*chi - psi*dchi, torch.ones(5, 7).double(), rtol=1e-6) or torch.allclose(dpsi*chi - psi*dchi, -torch.ones(5, 7).double(), rtol=1e-6)      # the Wronskian
+
+@given(st.integers(1, 4), seeds, kinds)
+def test_metamaterial_networks(n, seed, dtype):
+    x, order = inside(seed, n, metamaterial_box, dtype), shuffle(seed, n)
+    y = rowwise(ensemble, x, (300,), order)
+    assert ((y > 0) & (y < 1)).all() and len(metamaterial_networks(dtype, torch.device("cpu"))) == 5
+    shift = torch.tensor([1, 0, 3, 2])
+    assert torch.allclose(ensemble(torch.cat([x[:, :4][:, shift], x[:, 4:][:, shift]], 1)), y, atol=1e-5)                # the lattice begins anywhere
+    f = normal(seed, n, 4, 3, dtype=dtype)
+    assert torch.allclose(characters(pure(characters, f)), f, atol=1e-5)
+    with seeded(stream(seed)): net = ShiftNet((2, 5, 5), (5, 7)).to(dtype).eval()
+    with torch.no_grad(): rowwise(net, x, (7,), order)
+    heights, radii = pure(sizes, x)
+    assert torch.allclose(heights, 41 + 11*x[:, :4]) and torch.allclose(radii, 47 + 5*x[:, 4:])
+
+def cell(seed, n=1): return 30 + 25*uniform(seed, n, 4).double(), 40 + 12*uniform(seed + 1, n, 4).double()
+
+def test_full_wave():
+    "Two harmonics a side: power is kept where nothing absorbs, a batch is a loop, numberings do not matter"
+    freq = frequencies[::60]
+    for seed in range(3):
+        heights, radii = cell(seed, 2)
+        lossless = scatter(heights[0], radii[0], freq, order=2, permittivity=11.7)
+        assert isinstance(lossless, Scattered) and torch.allclose(lossless.transmitted + lossless.reflected, torch.ones(5).double(), atol=1e-8)
+        lossy = scatter(heights[0], radii[0], freq, order=2)
+        assert (lossy.transmitted + lossy.reflected < 1).all() and (silicon(freq).imag > 0).all()
+        t = pure(transmission, heights, radii, freq, 2)
+        assert torch.allclose(t[0], lossy.direct.abs()**2) and torch.allclose(transmission(heights[1:], radii[1:], freq, 2), t[1:])
+        for shift in ([1, 0, 3, 2], [2, 3, 0, 1]): assert torch.allclose(transmission(heights[:, shift], radii[:, shift], freq, 2), t, atol=1e-8)
+        power, error = spectrum(heights[:1], radii[:1], frequencies[:30], solve=12, order=1)
+        assert power.shape == (1, 30) and error.shape == (1,) and torch.allclose(power, transmission(heights[:1], radii[:1], frequencies[:30], 1), atol=max(1e-4, 20*float(error)))
+        for wrong in ((-heights, radii), (heights, radii*3), (heights[:, :3], radii), (heights[:1], radii)):
+            with pytest.raises(ValueError, match="^(heights|radii): expected"): as_cells(*wrong, lattice_period)
+    assert full_wave(torch.full((2, 8), -9.)).isnan().all() and as_cells(heights, radii, lattice_period)[0].dtype == torch.float64
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_pieces_of_the_full_wave_solver(order):
+    w, count = waves(order), dict(c=order + 1, s=order)
+    for kind in "cs":
+        assert torch.allclose(w[kind] @ w[kind].T / len(w["u"]), torch.eye(count[kind]).double(), atol=1e-12)            # unit mean square, orthogonal
+        one = products(order, kind, kind) @ torch.ones(len(w["u"])).double()
+        assert torch.allclose(one.view(count[kind], count[kind]), torch.eye(count[kind]).double(), atol=1e-12)
+        coefficients = torch.zeros(2*order + 1).double(); coefficients[0] = 1
+        assert torch.allclose(cosine_products(order, kind) @ coefficients, one, atol=1e-12)
+        constant = multiplication(torch.full((512, 512), 2.5).double(), products(order, kind, kind), products(order, kind, kind), (count[kind],)*2)
+        assert torch.allclose(constant, 2.5*torch.eye(count[kind]**2, dtype=torch.complex128), atol=1e-10)
+    assert len(sites) == 4 and 299 < speed_of_light < 300
+    radii = torch.tensor([40., 42, 45, 50]).double()
+    shape = disks(radii, [0, 1, 2, 3], lattice_period, order)
+    assert math.isclose(shape[0, 0], float((math.pi*radii**2).sum()/lattice_period**2), rel_tol=1e-12) and torch.allclose(shape, sum(disks(radii, [j], lattice_period, order) for j in range(4)))
+    for matrix in filling(shape, order).values():
+        values = torch.linalg.eigvalsh(matrix)
+        assert torch.allclose(matrix, matrix.conj().T) and values.min() > -.2 and values.max() < 1.2                     # between 0 and 1, but for few harmonics
+    xx, xy, yy = normals(order)
+    assert torch.allclose(torch.diagonal(xx).real.max(), torch.diagonal(xx).real.max()) and xx.shape == ((order + 1)**2,)*2 and xy.shape == ((order + 1)**2, order**2) and yy.shape == (order**2,)*2
+    divergence, curl = derivatives(order)
+    assert torch.allclose(divergence @ curl.T, torch.zeros(len(divergence), len(curl), dtype=torch.complex128), atol=1e-12)                 # a curl has no sources
+    k0 = (2*math.pi/speed_of_light*frequencies[:2])[:, None, None].to(torch.complex128)
+    air = free_space(k0, order, lattice_period)
+    through = cascade([], air)
+    assert torch.allclose(through.direct, torch.ones(2, dtype=torch.complex128)) and torch.allclose(through.transmitted.real.double(), torch.ones(2).double()) and (through.reflected.abs() < 1e-12).all()
+    empty = {kind: 0*matrix for kind, matrix in filling(shape, order).items()}
+    slab = faces(*layer(empty, torch.full((2, 1, 1), 5 + 0j, dtype=torch.complex128), order, lattice_period), 12., k0)
+    assert torch.allclose(cascade([slab], air).direct, torch.exp(1j*k0[:, 0, 0]*12), atol=1e-8)                          # a layer of nothing: only a phase
+    A = torch.tensor([[[.3, .1], [.1, -.2]]], dtype=torch.complex128)
+    values, vectors = torch.linalg.eigh(A[0])
+    root = values.to(torch.complex128).sqrt()
+    assert torch.allclose(tangent(A, 1.7)[0], vectors @ torch.diag((root*1.7).tan()/root) @ vectors.conj().T, atol=1e-10)
+
+
+# ---- methods ----
+
+SHORT = dict(epochs=2, hidden=(8, 8), bins=3, blocks=1, components=3, population=16, generations=2, transforms=1, bank=30, proposals=40)
+ALL = list_methods()
+ONE_BY_ONE = ["closed_loop", "direct_search", "genetic_search", "neural_adjoint", "ranked_search", "tandem"]     # what a target gets does not depend on the others
+simulate = lambda x: torch.stack([x.sum(1).sin(), x[:, 0]*x[:, 2]], 1)
+box = torch.tensor([[0., 5, -1], [1, 15, 1]])
+
+@pytest.fixture(scope="module")
+def fitted_methods():
+    "Every method, hardly trained"
+    data, found = Data(x := inside(0, 60, box), simulate(x), box), {}
+    for name in ALL:
+        method = get_method(name)
+        for field, value in SHORT.items():
+            if hasattr(method, field): setattr(method, field, value)
+        if hasattr(method, "surrogate"): method.surrogate = Surrogate(hidden=(8, 8), epochs=2)
+        if name == "neural_adjoint_paper": method.solver.steps, method.n_starts = 3, 8
+        before = kept([data.x, data.y, data.bounds, data.valid])
+        assert fitted(method.fit(data, seed=1, progress=False)) is method and equal([data.x, data.y, data.bounds, data.valid], before), name
+        found[name] = method
+    return found
+
+@pytest.mark.parametrize("name", ALL)
+def test_proposals(name, fitted_methods):
+    method = fitted_methods[name]
+    for seed in range(3):
+        n, targets = 1 + 3*seed, simulate(inside(seed + 5, 4, box))
+        x = pure(method.propose, targets, n, seed)
+        assert x.shape == (4, n, 3) and x.dtype == torch.float32 and x.isfinite().all() and not x.requires_grad
+        assert ((x >= box[0]) & (x <= box[1])).all() or name == "neural_adjoint_paper"
+        assert equal(method.propose(targets.double().numpy(), n, seed), x) and equal(method.propose(targets.tolist(), n, seed), x)
+        if name in ONE_BY_ONE:
+            order = shuffle(seed, 4)
+            assert torch.allclose(method.propose(targets[order], n, seed), x[order], atol=1e-4) and torch.allclose(torch.cat([method.propose(row[None], n, seed) for row in targets]), x, atol=1e-4)
+    drawn = [method.propose(targets, 6, seed) for seed in (1, 2)]
+    assert not equal(*drawn) or name in ("tandem", "neural_adjoint", "closed_loop", "direct_search")                    # those have nothing random in them
+
+@pytest.mark.parametrize("name", ALL)
+def test_search(name, fitted_methods):
+    method, targets, calls = fitted_methods[name], simulate(inside(9, 3, box)), []
+    def counted(x):
+        calls.append(len(x))
+        return simulate(x)
+    found = method.search(counted, targets, 5, seed=3)
+    assert found.x.shape == (3, 5, 3) and found.y.shape == (3, 5, 2) and found.error.shape == (3, 5) and found.error.dtype == torch.float64 and sum(calls) <= 15
+    assert torch.allclose(simulate(found.x.flatten(0, 1)).view(3, 5, 2).to(found.y), found.y, atol=1e-4) and equal(found.error, resimulation_error(found.y, targets[:, None].to(found.y)))
+    best = found.best()
+    assert best.shape == (3, 3) and all(torch.equal(best[i], found.x[i, found.error[i].argmin()]) for i in range(3))
+    if type(method).spend is Method.spend: assert equal(found.x, method.propose(targets, 5, seed=3))
+    again = method.search(simulate, targets, 5, seed=3)
+    assert equal(again.x, found.x) and isinstance(again, Search)
+
+@pytest.mark.parametrize("name", ALL)
+def test_fit_is_deterministic(name, fitted_methods):
+    method = fitted_methods[name]
+    if hasattr(method, "surrogate"): method = replace(method, surrogate=replace(method.surrogate))
+    again = copy.deepcopy(method).fit(Data(x := inside(0, 60, box), simulate(x), box), seed=1, progress=False)
+    assert equal(dict(again.net.state_dict()), dict(fitted_methods[name].net.state_dict())) and equal(again.seen, fitted_methods[name].seen)
+
+@given(st.data())
+def test_settings_there_and_back(data):
+    "Every method and part with settings of every kind, through JSON"
+    known = known_classes()
+    scalar = st.one_of(st.integers(1, 500), st.floats(1e-6, 1e3), st.booleans(), st.sampled_from(["gelu", "relu", "data", "sum"]), st.none(), st.lists(st.integers(1, 64), max_size=3).map(tuple), st.just(((0., 1.), (2., 3.))))
+    def make(cls): return cls(**{f.name: (make(data.draw(st.sampled_from([Surrogate] if f.name == "surrogate" else [LevenbergMarquardt, AdamSearch]))) if f.name in ("surrogate", "solver") else data.draw(scalar)) for f in fields(cls) if f.init})
+    value = make(known[data.draw(st.sampled_from(sorted(name for name in known if known[name].__module__.startswith("invnb."))))])
+    config = pure(to_config, value)
+    again = from_config(json.loads(json.dumps(config)), known)
+    assert type(again) is type(value) and to_config(again) == config and all(getattr(again, f.name) == getattr(value, f.name) for f in fields(value) if f.init and not is_dataclass(getattr(value, f.name)))
+    with pytest.raises(ValueError, match="config.json: expected one of"): from_config({**config, "class": "object"}, known)
+    with pytest.raises(ValueError, match="has no field what"): from_config({**config, "what": 1}, known)
+    assert {c for base in (Method, Part) for c in subclasses(base)} >= {RandomSearch, RankedSearch, GeneticSearch, DirectSearch, NeuralAdjoint, ClosedLoop, Tandem, MDN, CVAE, INN, CINN, FlowMatching, Generative, SurrogateMethod, LevenbergMarquardt}
+
+json_values = st.recursive(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5)), lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)), max_leaves=8)
+
+@given(st.dictionaries(st.text(max_size=5).filter(lambda k: k not in ("checksum", "format")), json_values, max_size=4))
+def test_sealed(tmp_path_factory, facts):
+    path = tmp_path_factory.getbasetemp()/"sealed.json"
+    write_sealed(path, dict(facts, format=saved_format))
+    assert pure(read_sealed, path, saved_format) == dict(facts, format=saved_format)
+    assert len(digest(path.read_bytes())) == 32 and digest(b"a") != digest(b"b")
+
+@given(st.integers(1, 5), st.integers(1, 4), sizes_, seeds, kinds)
+def test_till(targets, dx, budget, seed, dtype):
+    "Whatever the order of the calls: what a target bought stands in its row, in order, and nobody buys more than the budget"
+    wanted, r = normal(seed, targets, 2, dtype=dtype), random.Random(seed)
+    till, mine = Till(lambda x: x.sum(1, keepdim=True)*torch.tensor([1., 2.], dtype=x.dtype), wanted, budget), [[] for _ in range(targets)]
+    while any(len(m) < budget for m in mine):
+        payers = [i for i in range(targets) for _ in range(r.randint(0, budget - len(mine[i])))]
+        r.shuffle(payers)
+        if not payers: continue
+        x = normal(r.random(), len(payers), dx, dtype=dtype)
+        y = pure(lambda x: till.simulate(x), x)
+        assert equal(till(x, torch.tensor(payers)), y)
+        for row, i in zip(x, payers): mine[i].append(row)
+    found = till.receipt()
+    assert equal(found.x, torch.stack([torch.stack(m) for m in mine])) and equal(found.error, resimulation_error(found.y, wanted[:, None])) and (till.spent == budget).all()
+    with pytest.raises(ValueError, match="^budget: expected at most"): till(found.x[:1, 0], torch.tensor([0]))
+
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 3), seeds)
+def test_resimulation_error(N, T, dy, seed):
+    y, targets = normal(seed, N, T, dy), normal(seed + 1, N, 1, dy)
+    error = pure(resimulation_error, y, targets)
+    assert error.dtype == torch.float64 and torch.allclose(error, ((y - targets).double()**2).mean(-1), rtol=1e-5)
+    y[0, 0, 0] = torch.nan
+    assert resimulation_error(y, targets)[0, 0] == math.inf and (resimulation_error(targets, targets) == 0).all()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        seen = torch.tensor([[0.]*dy, [1.]*dy])
+        warn_beyond(uniform(seed, 4, dy), seen)
+        assert not said
+        warn_beyond(torch.cat([uniform(seed, 4, dy), torch.full((1, dy), 1.2)]), seen)
+    assert len(said) == 1 and "1 of 5" in str(said[0].message) and "row 4" in str(said[0].message)
+
+def test_names_of_methods():
+    assert set(ALL) >= {"neural_adjoint", "neural_adjoint_paper", "random_search"} and isinstance(neural_adjoint_paper(), NeuralAdjoint) and isinstance(neural_adjoint_paper().solver, AdamSearch)
+    with pytest.raises(ValueError, match="method: expected one of"): get_method("magic")
+    with pytest.raises(ValueError, match="task: expected one of"): get_task("magic")
+
+def test_saved_and_loaded(fitted_methods, tmp_path):
+    method = fitted_methods["neural_adjoint"]
+    method.save(tmp_path)
+    assert equal(dict(load_method(tmp_path).net.state_dict()), dict(method.net.state_dict())) and to_config(load_method(tmp_path)) == to_config(method)
+
+
+# ---- the surrogate and the neural adjoint ----
+
+@pytest.fixture(scope="module")
+def surrogate(): return Surrogate(hidden=(6,), epochs=3, ensemble=2).fit(table_of(dx=3, dy=2), seed=1, progress=False)
+
+@given(st.integers(1, 6), seeds)
+def test_surrogate(surrogate, n, seed):
+    x = uniform(seed, n, 3)
+    y = rowwise(surrogate, x, (2,), shuffle(seed, n))
+    assert equal(y, surrogate(x.double())) and isinstance(surrogate.net, SurrogateNet)              # it computes in single precision
+    each = torch.stack(surrogate.net.each(x))
+    assert torch.allclose(each.mean(0), y, atol=1e-6) and torch.allclose(rowwise(surrogate.spread, x, (), shuffle(seed, n)), each.var(0, correction=0).mean(1), atol=1e-7)
+    assert surrogate.error >= 0
+    with pytest.raises(ValueError, match="^x: expected"): surrogate(x[:, :2])
+
+def test_several_seeds(surrogate):
+    data = table_of(dx=3, dy=2)
+    for one, seed in zip(fit_seeds(surrogate, data, [1, 2], progress=False), (1, 2)):
+        alone = Surrogate(hidden=(6,), epochs=3, ensemble=2).fit(data, seed, progress=False)
+        assert torch.allclose(one(data.x), alone(data.x), atol=1e-3) and math.isclose(one.error, alone.error, rel_tol=1e-2)
+    with pytest.raises(ValueError, match="one_cycle"): fit_seeds(replace(surrogate, schedule="plateau"), data, [1])
+    with pytest.raises(RuntimeError, match="not fitted"): fitted(Surrogate())
+
+@given(st.integers(1, 5), st.integers(1, 4), seeds)
+def test_boundary_loss(n, dx, seed):
+    bounds = normal(seed, 2, dx).sort(0).values
+    x = 3*normal(seed + 1, n, dx)
+    brute = torch.maximum(torch.maximum(bounds[0] - x, x - bounds[1]), torch.zeros(()))
+    assert torch.allclose(pure(boundary_loss, x, bounds), brute, atol=1e-5)
+    starts = pure(lambda bounds: uniform_starts((n, 4), bounds, stream(seed)), bounds)
+    assert starts.shape == (n, 4, dx) and (boundary_loss(starts, bounds) <= 1e-6).all()
+    trusted = pure(trusted_box, torch.cat([x, x + 1]), bounds, 100.)
+    assert torch.allclose(trusted, bounds)
+    narrow = trusted_box(starts[0], bounds, .5)
+    assert (narrow[0] >= bounds[0] - 1e-6).all() and (narrow[1] <= bounds[1] + 1e-6).all()
+
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), seeds)
+def test_value_and_jacobian(n, dx, dy, seed):
+    with seeded(stream(seed)): net = mlp([dx, 5, dy], "tanh").double()
+    x = normal(seed, n, dx).double()
+    y, J = pure(lambda x: value_and_jacobian(net, x), x)
+    want = torch.stack([torch.autograd.functional.jacobian(lambda row: net(row[None])[0], row) for row in x])
+    assert J.shape == (n, dy, dx) and torch.allclose(J, want, atol=1e-9) and torch.allclose(y, net(x).detach())
+    r, damping = normal(seed + 1, n, dy).double(), uniform(seed, n).double() + .01
+    step = pure(damped_step, J, r, damping)
+    stacked = torch.cat([J, damping.sqrt()[:, None, None]*torch.eye(dx).double()], 1)
+    assert torch.allclose(step, torch.linalg.lstsq(stacked, torch.cat([r, torch.zeros(n, dx).double()], 1)[..., None]).solution[..., 0], atol=1e-7)
+    e, u = normal(seed + 2, n, 4, dy).double(), normal(seed + 3, n, 4, dx).double()
+    slope = pure(error_slope, u, e, u[:, 0], e[:, 0], torch.ones(n, 4, dtype=torch.bool), 1.)
+    assert slope.shape == (n, dy, dx) and slope.isfinite().all() and torch.allclose(error_slope(u, e, u[:, 0], e[:, 0], torch.zeros(n, 4, dtype=torch.bool), 1.), torch.zeros(n, dy, dx).double())
+
+@given(st.integers(1, 3), st.integers(1, 5), seeds)
+def test_solvers(surrogate, N, S, seed):
+    "Levenberg and Marquardt stay in the box and never make a start worse; Adam moves each start by itself"
+    bounds, targets = torch.tensor([[0.]*3, [1.]*3]), normal(seed, N, 2)
+    starts = uniform(seed, N, S, 3)
+    misfit = lambda x: (surrogate.net(x.flatten(0, 1)).view(N, S, 2) - targets[:, None]).square().mean(-1)
+    x = pure(LevenbergMarquardt(), surrogate.net, starts, targets, bounds)
+    assert x.shape == starts.shape and ((x >= 0) & (x <= 1)).all() and (misfit(x) <= misfit(starts) + 1e-5).all()
+    assert torch.allclose(torch.cat([LevenbergMarquardt()(surrogate.net, starts[i:i+1], targets[i:i+1], bounds) for i in range(N)]), x, atol=1e-3)
+    moved = pure(AdamSearch(steps=2), surrogate.net, starts, targets, bounds)
+    assert moved.shape == starts.shape and moved.isfinite().all() and not moved.requires_grad
+    loop = Loop(surrogate.net, 2*starts.double().float() - 1, targets, 3, ClosedLoop())
+    for _ in range(3):
+        u = loop.choose()
+        assert u.shape == (N, 3) and ((u >= -1) & (u <= 1)).all()
+        loop.learn(u, surrogate.net(u) + .1)
+
+@given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3), seeds, st.floats(.05, 1.))
+def test_rank_distinct(N, S, dx, seed, apart):
+    u, misfit = uniform(seed, N, S, dx), uniform(seed + 1, N, S)
+    order = pure(rank_distinct, u, misfit, apart)
+    for i in range(N):
+        ranked = sorted(range(S), key=lambda j: misfit[i, j].item())
+        same = [any((u[i, a] - u[i, b]).abs().max() < apart for b in ranked[:k]) for k, a in enumerate(ranked)]
+        assert order[i].tolist() == [j for j, s in zip(ranked, same) if not s] + [j for j, s in zip(ranked, same) if s]
+    bounds = torch.tensor([[-1.]*dx, [1.]*dx])
+    best = pure(best_first, u, misfit, 1, bounds, apart)
+    assert all(torch.equal(best[i, 0], u[i, misfit[i].argmin()]) for i in range(N)) and equal(best_first(u, misfit, S, bounds, 0.), u.gather(1, misfit.argsort(dim=1, stable=True)[..., None].expand_as(u)))
+    near = pure(nearest_starts, u[0], misfit[0][:, None], misfit[:, :1], S + 2)
+    assert near.shape == (N, S + 2, dx) and torch.equal(near[0, 0], u[0, 0]) and equal(near[:, :2], near[:, S:])
+
+@given(st.integers(2, 20), st.integers(1, 3), st.integers(1, 40), seeds)
+def test_bank(rows, dx, size, seed):
+    x = normal(seed, rows, dx)
+    bounds = torch.stack([x.amin(0), x.amax(0)])
+    bank = pure(lambda x, bounds: make_bank(x, bounds, size, stream(seed)), x, bounds)
+    assert bank.shape == (size, dx) and ((bank >= bounds[0]) & (bank <= bounds[1])).all()
+    own = [any(torch.equal(row, other) for other in x) for row in bank[:rows]]
+    assert all(own) and (size < rows or equal(bank[:rows].sort(0).values, x.sort(0).values))
+    data = table_of(rows=max(rows, 5), dx=3)
+    with seeded(stream(seed)): net = mlp([3, 1])
+    more = imagine(data, net, data.bounds, stream(seed))
+    assert len(more) == 2*len(data) and equal(more.held[0], data.held[0]) and torch.allclose(net(more.x[len(data):]), more.y[len(data):])
+    ask = lambda x: x[:, :1]*2
+    found = pure(least_squares_search, ask, data.x[0], torch.tensor([.7]), torch.tensor([[0.]*3, [1.]*3]), 1.)
+    assert torch.allclose(ask(found[None]), torch.tensor([[.7]]), atol=1e-3) and ((found >= 0) & (found <= 1)).all() and issubclass(Spent, Exception)
+
+
+# ---- generative methods ----
+
+@given(st.integers(2, 30), st.floats(.01, 10), seeds)
+def test_grid_step(n, step, seed):
+    places = torch.randint(3, (n*3,), generator=stream(seed))
+    assume(places.min() == 0 and {0, 1} <= set(places.tolist()))
+    assert math.isclose(pure(grid_step, places*step), step, rel_tol=1e-3)
+    assert grid_step(normal(seed, n*3)) == 0. and grid_step(torch.ones(n)) == 0.
+
+BLOCKS = {"mixture": lambda f, c: GaussianMixture(f, c, 3, (4,)), "cvae": lambda f, c: CVAEBlock(f, c, 2, (4,)), "flow": lambda f, c: Flow(f, c, 1, (4,), 3), "velocity": lambda f, c: VelocityField(f, c, (4,), 3), "invertible": lambda f, c: InvertibleNet(f, c, 2, 1, 1, (4,), .05, 2)}
+
+@pytest.mark.parametrize("kind", BLOCKS)
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 5), seeds)
+def test_blocks(kind, features, context, n, seed):
+    "What every block of a generative method promises: a scalar loss with a gradient, and one draw for each condition"
+    with seeded(stream(seed)): block = BLOCKS[kind](features, context)
+    x, c = normal(seed, n, features), normal(seed + 1, n, context)
+    loss = pure(lambda x, c: block.loss(x, c, stream(seed)).detach(), x, c)
+    assert loss.shape == () and loss.isfinite()
+    block.loss(x, c, stream(seed)).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in block.parameters())
+    with torch.no_grad(): drawn = pure(lambda c: block.draw(c, stream(seed)), c)
+    assert drawn.shape == (n, features) and drawn.isfinite().all()
+    if kind == "invertible":
+        with torch.no_grad(): assert torch.allclose(block.back(block(x))[:, :features], x, atol=1e-3)
+        assert torch.allclose(bidirectional_loss(block, x, c, stream(seed)), loss) and equal(self_checked_draw(block, c, stream(seed)).detach(), drawn)
+    if kind == "mixture":
+        weights, centres, L = (part.detach() for part in block.parts(c))
+        each = torch.distributions.MultivariateNormal(centres, precision_matrix=L.mT @ L + 1e-7*torch.eye(features)).log_prob(x[:, None])
+        assert torch.allclose(block.log_prob(x, c).detach(), (weights + each).logsumexp(1), atol=1e-2, rtol=1e-2)
+    if kind == "velocity": assert rowwise(lambda x: block(x, torch.full((len(x), 1), .5), c[:1].expand(len(x), -1)).detach(), x, (features,), shuffle(seed, n)).isfinite().all()
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 20), seeds)
+def test_mmd(n, m, d, seed):
+    a, b = normal(seed, n, d).double(), normal(seed + 1, m, d).double()
+    k = pure(kernel, a, b)
+    assert k.shape == (n, m) and ((k > 0) & (k <= 4)).all() and torch.allclose(kernel(b, a), k.T) and torch.allclose(kernel(a, a).diagonal(), torch.full((n,), 4.).double(), atol=1e-5)
+    assert math.isclose(pure(mmd, a, b), mmd(b, a), abs_tol=1e-9) and mmd(a, b) > -1e-6 and abs(mmd(a, a)) < 1e-6
+    assert math.isclose(mmd(a[shuffle(seed, n)], b), mmd(a, b), abs_tol=1e-9)
+
+@given(st.integers(1, 5), seeds)
+def test_shifted_spline(n, seed):
+    "It rises, and its inverse brings back"
+    bins = 4
+    widths, heights, slopes = normal(seed, bins), normal(seed + 1, bins), normal(seed + 2, bins - 1)
+    curve = shifted_spline(widths, heights, slopes, normal(seed + 3, 1)[0], normal(seed + 4, 1)[0])
+    x = normal(seed, 50).sort().values
+    y = curve(x)
+    assert (y.diff() >= 0).all() and torch.allclose(curve.inv(y), x, atol=1e-2)
+
+@given(st.integers(1, 3), st.integers(1, 3), st.booleans(), seeds)
+def test_generative_net(dx, dy, counts, seed):
+    "Draws lie in the box; a whole-number column stays on its grid, a fixed one where it is"
+    dx = dx + counts
+    with seeded(stream(seed)): net = GenerativeNet(dx, dy, [0] if counts else [], [], lambda f, c: GaussianMixture(f, c, 2, (4,)), 0)
+    net.bounds.copy_(torch.tensor([[-1.]*dx, [1.]*dx]))
+    net.grid.copy_(torch.tensor([[-1.]*dx, [.5]*dx, [4.]*dx]))
+    with torch.no_grad(): x = pure(lambda y: net.draw(y, stream(seed), 2), normal(seed, 5, dy))
+    assert x.shape == (5, dx) and ((x >= -1) & (x <= 1)).all() and (not counts or torch.allclose(2*x[:, 0], (2*x[:, 0]).round(), atol=1e-4))
+    assert net.loss(x, normal(seed, 5, dy), stream(seed)).isfinite()
+
+
+# ---- metrics ----
+
+@st.composite
+def error_tables(draw, least=1, most=6):
+    "(N, n) errors, some of them failed, some equal, some zero"
+    N, n = draw(st.integers(least, 4)), draw(st.integers(1, most))
+    return torch.tensor(draw(st.lists(st.lists(st.one_of(st.floats(0, 1e3, width=32), st.sampled_from([0., 1., 1., math.inf])), min_size=n, max_size=n), min_size=N, max_size=N)), dtype=torch.float64)
+
+def brute(errors, T): return torch.tensor([[np.mean([min(part) for part in itertools.combinations(row, T)])] for row in errors.tolist()]).double()[:, 0]
+
+@given(error_tables(), st.booleans(), seeds)
+def test_r_T(errors, exchangeable, seed):
+    N, n = errors.shape
+    each = pure(per_target, errors, exchangeable)
+    assert each.shape == (N, n) and each.dtype == torch.float64 and (each.diff(dim=1).nan_to_num(-1.) <= 1e-9*(1 + errors[errors.isfinite()].sum())).all()      # never rises (inf - inf: not a rise)
+    for T in range(1, n + 1):
+        want = brute(errors, T) if exchangeable else errors[:, :T].amin(1)
+        assert torch.allclose(each[:, T-1], want, rtol=1e-9, atol=1e-9) and torch.allclose(pure(best_of, errors, T, exchangeable), each[:, T-1], rtol=1e-9, atol=1e-12)
+        assert torch.allclose(over_subsets(errors.sort(1).values, torch.tensor([T]))[:, 0], brute(errors, T), rtol=1e-9, atol=1e-9)
+    assert torch.allclose(pure(r_T, errors, exchangeable), each.mean(0), rtol=1e-12)
+    order = shuffle(seed, n)
+    if exchangeable: assert torch.allclose(per_target(errors[:, order], True), each, rtol=1e-9)                        # the order of draws means nothing
+    assert torch.allclose(each[:, -1], errors.amin(1)) and torch.allclose(per_target(errors[shuffle(seed, N)], exchangeable), each[shuffle(seed, N)])
+    assert failures(errors) == int(errors.isinf().sum()) and equal(check_errors("errors", errors.float()), errors.float().double())
+    scaled = per_target(errors*8, exchangeable)
+    assert torch.allclose(scaled, each*8, rtol=1e-9)
+
+@given(st.integers(1, 40))
+def test_subset_weights(n):
+    for T in {1, (n + 1)//2, n}:
+        w = pure(subset_weights, n, T)
+        assert w.shape == (n,) and math.isclose(w.sum(), 1, rel_tol=1e-9) and (w >= 0).all() and (w[n - T + 1:] == 0).all() and (w.diff() <= 1e-15).all()
+        assert math.isclose(w[0], T/n, rel_tol=1e-12)
+    assert torch.allclose(subset_weights(n, torch.arange(1, n + 1))[:, n//2], subset_weights(n, n//2 + 1))
+    for wrong in (0, n + 1, 1.5):
+        with pytest.raises(ValueError, match="^T: expected whole numbers"): subset_weights(n, wrong)
+
+@given(st.one_of(st.sampled_from([math.nan, -1., -math.inf]), st.floats(-1e3, -1e-3)), st.integers(0, 3), st.integers(0, 2))
+def test_errors_that_cannot_be(bad, row, column):
+    errors = torch.ones(4, 3)
+    errors[row, column] = bad
+    for f in (failures, lambda e: per_target(e, True), lambda e: r_T(e, False), lambda e: best_of(e, 1, True), lambda e: good_enough(e, 1.), lambda e: simulations_to(e, 1., True), lambda e: interval([e])):
+        with pytest.raises(ValueError, match=f"in row {row}"): f(errors)
+
+@given(error_tables(), st.floats(0, 100), st.booleans(), seeds)
+def test_simulations_to(errors, eps, exchangeable, seed):
+    N, n = errors.shape
+    good, count, share = pure(good_enough, errors, eps), pure(simulations_to, errors, eps, exchangeable), pure(solved_within, errors, eps, exchangeable)
+    assert equal(good, errors <= eps)
+    for row, found in zip(good.tolist(), count.tolist()):
+        firsts = [o.index(True) + 1 for o in (itertools.permutations(row) if exchangeable else [tuple(row)]) if True in o]
+        assert math.isclose(found, np.mean(firsts), rel_tol=1e-9) if firsts else found == math.inf
+    assert ((share >= -1e-12) & (share <= 1 + 1e-12)).all() and (share.diff() >= -1e-9).all() and math.isclose(share[-1], good.any(1).double().mean(), abs_tol=1e-9)
+    if exchangeable: assert equal(simulations_to(errors[:, shuffle(seed, n)], eps, True), count)
+    seconds, curve = pure(r_over_time, share, 2., .5)
+    assert equal(curve, share.double()) and torch.allclose(seconds, 2 + .5*torch.arange(1, n + 1).double())
+
+@given(st.lists(st.floats(0, 1), max_size=8), seeds)
+def test_holm(p, seed):
+    found = pure(holm, p)
+    order = sorted(range(len(p)), key=lambda i: p[i])
+    want, most = [0.]*len(p), 0.
+    for place, i in enumerate(order): want[i] = most = max(most, min(1., (len(p) - place)*p[i]))                      # step down
+    assert found.tolist() == pytest.approx(want, abs=1e-12) and found.dtype == torch.float64
+    assert all(a >= b - 1e-15 for a, b in zip(found.tolist(), p))
+    mixed = shuffle(seed, len(p)).tolist()
+    assert holm([p[i] for i in mixed]).tolist() == pytest.approx([want[i] for i in mixed], abs=1e-12)
+    for level in (.05, .2):                                                                                            # the same decisions as the procedure, step by step
+        rejected = set()
+        for place, i in enumerate(order):
+            if p[i] > level/(len(p) - place): break
+            rejected.add(i)
+        assert {i for i, q in enumerate(found.tolist()) if q <= level - 1e-12} <= rejected <= {i for i, q in enumerate(found.tolist()) if q <= level + 1e-12}
+
+@st.composite
+def curves(draw, seeds_=st.integers(1, 3), fail=True):
+    "A matrix (N, k) of errors for each training seed"
+    S, N, k = draw(seeds_), draw(st.integers(2, 5)), draw(st.integers(1, 3))
+    value = st.floats(1e-6, 1e3) if not fail else st.one_of(st.floats(1e-6, 1e3), st.just(math.inf))
+    flat = draw(st.lists(value, min_size=S*N*k, max_size=S*N*k))
+    return list(torch.tensor(flat, dtype=torch.float64).view(S, N, k))
+
+@given(curves(), st.sampled_from([.5, .8, .95]))
+def test_interval(curves, level):
+    low, high = pure(interval, curves, level)
+    whole = [c.where(c.isfinite(), 0) for c in curves]
+    mean, failed = torch.stack(whole).mean((0, 1)), ~torch.stack(curves).isfinite().all(0).all(0)
+    assert low.shape == mean.shape and low.dtype == torch.float64 and ((low <= mean*(1 + 1e-9)) & (high >= mean*(1 - 1e-9)) & (low >= 0)).all()       # the mean lies inside
+    assert equal(high.isinf(), failed) and not low.isinf().any()
+    wide = interval(curves, .99)
+    assert ((wide[0] <= low*(1 + 1e-9)) & (wide[1] >= high*(1 - 1e-9))).all()
+    assert all(torch.allclose(a, b*4) for a, b in zip(interval([c*4 for c in curves], level), (low, high)))
+    order = shuffle(len(curves), len(curves[0]))
+    assert all(torch.allclose(a, b, rtol=1e-9) for a, b in zip(interval([c[order] for c in curves[::-1]], level), (low, high)))                    # seeds and targets in any order
+    assert all(torch.allclose(a.where(~failed, 0), b.where(~failed, 0), rtol=1e-9) for a, b in zip(ends(torch.stack(whole), level), (low, high)))
+    below, above = pure(reach, (some := whole[0][:, whole[0].mean(0) > 0])/some.mean(0), 2.)
+    assert below.shape == above.shape == (some.shape[1],) and (below >= 0).all() and (above >= 0).all()
+    assert len(check_curves("curves", curves)) == len(curves)
+    shares = redraw(3, 50, stream(0)), redraw(len(curves[0]), 50, stream(1))
+    assert torch.allclose(shares[0].sum(1), torch.ones(50).double()) and torch.allclose((shares[0]*3).round(), shares[0]*3)
+    if len(curves) == 3:
+        found = redrawn(curves, *shares)
+        want = torch.stack([sum(s*(t[:, None]*c).where(t[:, None] > 0, 0).sum(0) if s else 0*c[0].where(c[0].isfinite(), 0) for s, c in zip(a, curves)) for a, t in zip(*shares)])
+        assert torch.allclose(found, want, rtol=1e-9)
+    for ordered in (torch.arange(11.), torch.arange(40.)):
+        least, most = outwards(ordered, level)
+        assert least + most == len(ordered) - 1 and most - least + 1 >= level*len(ordered)                             # as far from both ends, and at least the share
+
+@given(st.data())
+def test_paired(data):
+    a = data.draw(curves(fail=False))
+    b = [data.draw(st.floats(.1, 10))*c*(1 + .3*uniform(i, *c.shape).double()) for i, c in enumerate(a)]
+    there, back = pure(paired, a, b, .95, 300), paired(b, a, .95, 300)
+    for x, y in ((there["ratio"], 1/back["ratio"]), (there["low"], 1/back["high"]), (there["high"], 1/back["low"]), (there["p"], back["p"]), (there["share"], 1 - back["share"])): assert torch.allclose(x, y, rtol=1e-6, equal_nan=True)
+    assert torch.allclose(there["ratio"], torch.stack(a).mean((0, 1))/torch.stack(b).mean((0, 1)))
+    assert ((there["low"] <= there["ratio"]*(1 + 1e-9)) & (there["ratio"] <= there["high"]*(1 + 1e-9))).all() and ((there["p"] >= 0) & (there["p"] <= 1)).all() and ((there["share"] >= 0) & (there["share"] <= 1)).all()
+    same = paired(a, a, draws=100)
+    assert (same["ratio"] == 1).all() and (same["share"] == .5).all() and (same["p"] == 1).all()
+    scaled = paired([c*64 for c in a], [c*64 for c in b], .95, 300)
+    assert all(torch.allclose(scaled[k], there[k], rtol=1e-6, equal_nan=True) for k in there)
+    low, high, p = by_redraws(a, b, .95, 300)
+    assert (low <= high).all() and ((0 < p) & (p <= 1)).all() and equal(redraws(len(a), len(a[0]), 300), redraws(len(a), len(a[0]), 300))
+    low, high, p = by_student(a, b, .95)
+    assert (low.nan_to_num() <= high.nan_to_num()).all() and ((p.nan_to_num(0.) >= 0) & (p.nan_to_num(0.) <= 1)).all()
+    for wrong in ((a, b[:-1] or [b[0][:1]]), ([c[:1] for c in a], [c[:1] for c in b])):
+        with pytest.raises(ValueError, match="expected"): paired(*wrong)
+
+@given(st.integers(1, 60), st.floats(1e-6, .99))
+def test_quantile_of_t(freedom, p):
+    from scipy.stats import t
+    assert math.isclose(quantile_of_t(torch.tensor([p]).double(), freedom)[0], t.isf(p/2, freedom), rel_tol=1e-5, abs_tol=1e-6)
+
+
+# ---- records ----
+
+word = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=8)
+specs = st.fixed_dictionaries(dict(task=word, method=word, seed=st.integers(0, 99), settings=json_values))
+
+@given(specs, st.dictionaries(st.text(max_size=6), json_values, max_size=4), error_tables(), kinds)
+def test_record_there_and_back(tmp_path_factory, spec, facts, error, dtype):
+    folder = tmp_path_factory.getbasetemp()/"records"
+    record = Record(spec, facts, error.to(dtype))
+    path = write_record(folder, record)
+    again = read_record(path)
+    assert again.spec == spec and again.facts == facts and equal(again.error, record.error)
+    assert path.stem == record.name == cell_name(spec) and record.key == cell_key(spec) and cell_key(dict(reversed(spec.items()))) == record.key       # the order of keys means nothing
+    assert cell_key({**spec, "seed": spec["seed"] + 1}) != record.key
+    found = read_records(folder)
+    assert [r.name for r in found] == sorted(r.name for r in found) and record.name in [r.name for r in found]
+    path.unlink()
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_write_atomic(tmp_path_factory, a, b):
+    path = tmp_path_factory.getbasetemp()/"atomic"/"file"
+    for content in (a, b):
+        write_atomic(path, content)
+        assert path.read_bytes() == content and [p.name for p in path.parent.iterdir()] == ["file"]
+    aside = set_aside(path)
+    assert aside.read_bytes() == b and [p.name for p in path.parent.iterdir()] == [aside.name]
+    assert set_aside(path) == aside                                                                                    # gone already: another process was faster
+    aside.unlink()
+
+@given(error_tables(), st.text(max_size=5), st.text(max_size=5))
+def test_checksum(error, a, b):
+    whole = pure(checksum, a, b, error)
+    assert isinstance(FORMAT, str) and whole == checksum(a, b, error.clone())
+    others = [(a + "x", b, error), (a, b + "x", error), (a, b, error + 1 if error.isfinite().any() else error*0 + 1), (a, b, error.float()), (a, b, error.reshape(-1, 1, 1))]
+    assert whole not in [checksum(*other) for other in others]
+
+
+# ---- the run ----
+
+@given(st.integers(1, 4), st.integers(1, 4), seeds)
+def test_counting_simulator(N, budget, seed):
+    simulator, x, targets = CountingSimulator(lambda x: x.sum(1, keepdim=True)), normal(seed, N, budget, 2), normal(seed, N, 1)
+    y = simulator(x.flatten(0, 1)).view(N, budget, 1)
+    assert simulator.calls == N*budget and equal(simulator.errors(Search(x, y, targets), targets, budget), resimulation_error(y, targets[:, None]))
+    lie = x.clone(); lie[0, 0] += 1
+    with pytest.raises(ValueError, match="never simulated"): simulator.errors(Search(lie, y, targets), targets, budget)
+    simulator(x[:, 0])
+    with pytest.raises(ValueError, match="simulations, where"): simulator.errors(Search(x, y, targets), targets, budget)
+
+def test_cell():
+    spec = cell_spec("sine_wave", "random_search", RandomSearch(), 0, 20, 3, 4)
+    assert json.loads(json.dumps(spec)) == spec and {"task", "method", "seed"} <= set(spec)
+    a, b = run_cell("sine_wave", RandomSearch(), spec), attempt(None, "sine_wave", RandomSearch(), spec)
+    assert equal(a.error, b.error) and a.error.shape == (3, 4) and a.spec == spec
+    assert "Traceback" in attempt(None, "sine_wave", RandomSearch(), {**spec, "rows": -1})
+    before = torch.get_num_threads()
+    with one_thread(): assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+# ---- posterior ----
+
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 3), seeds)
+def test_ranks(n, L, dx, seed):
+    x, drawn = normal(seed, n, dx), normal(seed + 1, n, L, dx)
+    ranks = pure(lambda x, drawn: rank_among(x, drawn, stream(seed)), x, drawn)
+    assert equal(ranks, (drawn < x[:, None]).sum(1)) and ((0 <= ranks) & (ranks <= L)).all()
+    tied = rank_among(x, x[:, None].expand(-1, L, -1), stream(seed))
+    assert ((0 <= tied) & (tied <= L)).all()
+    below = pure(at_or_below, ranks, L)
+    assert below.shape == (L, dx) and equal(below, torch.stack([(ranks <= j).sum(0) for j in range(L)]))
+    odd = pure(oddness, n, L)
+    assert odd.shape == (n + 1, L) and (odd > 0).all()
+
+@pytest.mark.parametrize("n, draws", [(5, 3), (20, 9)])
+def test_uniformity(n, draws):
+    luck, table = oddest_by_luck(n, draws)
+    assert (luck.diff() >= 0).all() and equal(table, oddness(n, draws))
+    low, high = band(n, draws)
+    assert low.shape == (draws,) and (low <= high).all() and (0 <= low).all() and (high <= n).all()
+    fair, odd = torch.randint(draws + 1, (n, 40), generator=stream("fair")), torch.zeros(n, 1, dtype=torch.long)
+    p = uniformity(fair, draws)
+    assert p.shape == (40,) and ((0 < p) & (p <= 1)).all() and p.median() > .1 and uniformity(odd, draws)[0] < .05
+    assert torch.allclose(uniformity(fair[shuffle(1, n)], draws), p) and torch.allclose(uniformity(draws - fair, draws), p, atol=.1)
+    inside_ = ((at_or_below(fair, draws) >= low[:, None]) & (at_or_below(fair, draws) <= high[:, None])).all(0)
+    assert inside_.float().mean() > .8
+
+def test_posterior_ranks(fitted_methods):
+    task = Task("mine", simulate, box)
+    ranks = posterior_ranks(fitted_methods["random_search"], task, 6, 5)
+    assert ranks.shape == (6, 3) and ((0 <= ranks) & (ranks <= 5)).all() and equal(ranks, posterior_ranks(fitted_methods["random_search"], task, 6, 5))
+    with pytest.raises(ValueError, match="exchangeable"): posterior_ranks(fitted_methods["tandem"], task, 6, 5)
+
+@given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3), seeds, st.floats(.01, 2), st.floats(0, 2))
+def test_different(N, T, dx, seed, apart, eps):
+    x, bounds = 2*uniform(seed, N, T, dx) - 1, torch.tensor([[-1.]*dx, [1.]*dx])
+    found = Search(x, x.sum(2, keepdim=True), torch.zeros(N, 1))
+    good = good_designs(found, eps, bounds)
+    for i, points in enumerate(good):
+        assert len(points) == int((found.error[i] <= eps).sum())
+        kept_ = packing(points, apart)
+        gaps = torch.cdist(points, points, p=math.inf)
+        assert all(gaps[a, b] > apart for a, b in itertools.combinations(kept_, 2)) and all(any(gaps[i, j] <= apart for j in kept_) for i in range(len(points)))
+        assert different(found, eps, bounds, apart)[i] == len(kept_)
+    assert (different(found, eps, bounds, apart*2) <= different(found, eps, bounds, apart)*1 + T).all() and (different(found, eps*2, bounds, apart) >= 0).all()
+    gap = pure(lambda x: spacing(Search(x, x.sum(2, keepdim=True), torch.zeros(N, 1)), eps, bounds), x)
+    assert gap.shape == (N,) and all((len(points) < 2) == bool(g.isnan()) for points, g in zip(good, gap))
+
+
+# ---- reports ----
+
+@st.composite
+def record_lists(draw):
+    N, T = draw(st.integers(2, 4)), draw(st.integers(1, 4))
+    found = []
+    for m in range(draw(st.integers(1, 3))):
+        for seed in range(draw(st.integers(1, 2))):
+            error = (.1 + uniform(draw(st.integers(0, 999)), N, T))*10.**draw(st.integers(-6, 1))
+            if draw(st.integers(0, 5)) == 0: error[0, 0] = math.inf
+            found.append(Record(dict(task="sine_wave", method=f"method_{m}", seed=seed, rows=10), dict(exchangeable=m != 1, fit_s=1.*m, propose_s=.1), error))
+    return found
+
+@given(record_lists(), seeds)
+def test_report(records, seed):
+    groups = pure(group, records)
+    assert sum(map(len, groups.values())) == len(records)
+    found = pure(table, records)
+    T = records[0].error.shape[1]
+    for (task, method), members in groups.items():
+        part = found[(found.task == task) & (found.method == method)]
+        want = torch.stack([per_target(r.error, r.facts["exchangeable"]) for r in members]).mean((0, 1))
+        assert np.allclose(part.r_T, want) and (part.low <= part.r_T*(1 + 1e-9)).all() and (part.high >= part.r_T*(1 - 1e-9)).all() and part["T"].tolist() == list(range(1, T + 1))
+    mixed = [records[i] for i in shuffle(seed, len(records)).tolist()]
+    again = table(mixed).sort_values(["task", "method", "T"], ignore_index=True)
+    assert np.allclose(again.r_T, found.sort_values(["task", "method", "T"], ignore_index=True).r_T)                     # records in any order
+    pairs = pure(ranking, records, (1, T))
+    assert len(pairs) == (2 if T > 1 else 2)*math.comb(len(groups), 2)
+    assert (pairs.p_holm.dropna() >= pairs.p[pairs.p_holm.notna()] - 1e-12).all() and (pairs.real == (pairs.p_holm <= .05)).all()
+    known = {(row.method, row.T): row.r_T for row in found.itertuples()}
+    assert all(known[row.better, row.T] <= known[row.worse, row.T] for row in pairs.itertuples())
+    for part in (pure(standing, found, pairs, "sine_wave", T),): assert {f"method_{m}" for m in range(len(groups))} <= set(part.method)
+    short_ = pure(summary, found, (1, T))
+    for text in (to_text(short_), to_text(short_, "task"), to_markdown(short_)): assert all(method in text for _, method in groups)
+    assert len(to_markdown(short_).splitlines()) == len(short_) + 2 and "targets" in describe(found)
+    ours = pure(beside, found.replace(dict(method=dict(method_0="neural_adjoint"))), (1, T))
+    paper = published().query("task == 'sine_wave' and counterpart == 'neural_adjoint'").set_index("T").r_T
+    assert len(ours) == sum(t in paper for t in {1, T}) and all(row.published == paper[row.T] and row.ours == known["method_0", row.T] and row.ratio == row.ours/row.published for row in ours.itertuples())
+    assert len(timings(records)) == len(groups) and (not len(pairs) or all(len(line) <= 100 for line in ranking_text(found, pairs).splitlines()))
+    with pytest.raises(ValueError, match="in 2 different ways"): group([*records, Record({**records[0].spec, "rows": 11}, {}, records[0].error)])
+
+def test_report_is_written(tmp_path):
+    for seed in range(2): write_record(tmp_path, Record(dict(task="sine_wave", method="random_search", seed=seed, rows=9), dict(exchangeable=True, fit_s=1., propose_s=1.), uniform(seed, 3, 4)))
+    found = report(tmp_path)
+    assert {"r_T.csv", "ranking.csv", "report.md", "r_T.png", "r_T.svg"} <= {p.name for p in tmp_path.iterdir()} and np.allclose(pd.read_csv(tmp_path/"r_T.csv").r_T, found.r_T)
+    assert len(published()) > 100 and set(published().task) <= set(list_tasks())
+
+@given(st.integers(1, 6), seeds)
+def test_alike(n, seed):
+    "Two share a letter exactly where their difference is not real"
+    names, r = [f"m{i}" for i in range(n)], random.Random(seed)
+    real = [pair for pair in itertools.combinations(names, 2) if r.random() < .5]
+    letters = pure(alike, names, real)
+    for pair in itertools.combinations(names, 2): assert bool(set(letters[pair[0]]) & set(letters[pair[1]])) == (pair not in real)
+    style = pure(looks, ["mdn", "cinn", *names])
+    assert len({(s["color"], s["ls"] if isinstance(s["ls"], str) else tuple(s["ls"]), s["marker"]) for s in style.values()}) == len(style)
+
+@given(st.floats(1e-12, 1e12))
+def test_numbers_as_text(value):
+    assert math.isclose(float(times(value).replace(",", "")), value, rel_tol=.6) and math.isclose(float(show(value)), value, rel_tol=.06)
+    assert show(None) == "" and show(value, value, value).startswith(show(value))
+    pair = type("Pair", (), dict(seeds=2, ratio=value, low=value/2, high=value*2, real=True, share=.84))
+    assert "real" in verdict(pair) and "84 %" in verdict(pair) and verdict(None) == ""
+
+def test_compare():
+    errors = {name: {(seed, 1, 4): (i + 1)*(1 + uniform(seed + 9*i, 4).double()) for seed in range(2)} for i, name in enumerate("ab")}
+    found = pure(compare, errors, [("a", "b")])["a", "b"]
+    want = paired([e[:, None] for e in errors["b"].values()], [e[:, None] for e in errors["a"].values()])
+    assert math.isclose(found["ratio"], want["ratio"]) and math.isclose(found["share"], 1 - want["share"]) and (found["seeds"], found["targets"]) == (2, 4)
+
+
+# ---- nothing is left out ----
+
+def test_every_public_name_is_exercised():
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    exempt = {name for key in EXEMPT if not key.startswith("invnb.") for name in key.split()}
+    public = {}
+    for module in pkgutil.walk_packages(invnb.__path__, "invnb."):
+        if module.name in EXEMPT or module.name == "invnb.all": continue
+        for name in getattr(importlib.import_module(module.name), "__all__", []): public[name] = module.name
+    left_out = {f"{module}.{name}" for name, module in public.items() if name not in used | exempt}
+    assert left_out == set(), "write a property, or say in EXEMPT why there is none"
+    assert exempt - set(public) == set(), "EXEMPT names what is not there (any more)"
+    assert {key for key in EXEMPT if key.startswith("invnb.") and importlib.util.find_spec(key) is None} == set()
