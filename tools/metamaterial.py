@@ -3,6 +3,7 @@
     python tools/metamaterial.py spectra     # two hours of one core; may be killed, and goes on where it was
     python tools/metamaterial.py networks    # a quarter of an hour; writes the two files of invnb/data
 """
+import hashlib
 import sys
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def networks(folder, workers):
     save_file(weights, str(data/"metamaterial.safetensors"))
     held = [load_file(str(path)) for path in sorted(folder.glob("*.safetensors"))[:HELD_OUT]]
     save_file(dict(x=torch.cat([part["x"] for part in held]), y=torch.cat([part["y"] for part in held]).half()), str(data/"metamaterial_held_out.safetensors"))
-    for path in data.glob("metamaterial*.safetensors"): path.chmod(0o644)
+    for path in data.glob("metamaterial*.safetensors"):
+        path.chmod(0o644)
+        print(f"{path.name}: {hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()}; to be written in `bundled_files` of nbs/tasks/07_metamaterial.ipynb")
 
 
 @call_parse

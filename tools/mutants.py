@@ -19,7 +19,7 @@ MUTANTS = [  # notebook, the line as it is, the line made wrong, what that means
     ('methods/02_neural_adjoint', 'gram = gram + damping', 'gram = gram - damping', 'the sign of the damping'),
     ('methods/02_neural_adjoint', 'return (u + delta).clamp(-1, 1)', 'return u + delta', 'designs outside of the box'),
     ('methods/02_neural_adjoint', '(torch.cdist(u, u, p=torch.inf) < apart)', '(torch.cdist(u, u, p=torch.inf) > apart)', 'different designs count as the same'),
-    ('tasks/00_task', 'valid = torch.arange(n) >= n - n_valid', 'valid = torch.arange(n) < n - n_valid', 'training and validation rows exchanged'),
+    ('tasks/00_task', 'torch.arange(n) >= n - n_valid', 'torch.arange(n) < n - n_valid', 'training and validation rows exchanged'),
     ('tasks/00_task', 'self._stream("targets", seed)', 'self._stream("train", seed)', 'targets from the training designs'),
     ('tasks/02_robotic_arm', '[a0, a1 - a0, a2 - a1 - a0]', '[a0, a1 - a0, a2 + a1 - a0]', 'the sign of an angle'),
     ('tasks/03_ballistics', 'relaxation_time * -torch.expm1(-t/relaxation_time)', 'relaxation_time * -torch.expm1(-t*relaxation_time)', 'a drag of the wrong time'),
