@@ -7,18 +7,19 @@ __all__ = ['ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_togeth
 
 # %% ../nbs/01_nets.ipynb #322fdbdc
 import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Callable
+from typing import Any, Callable
 
 import torch
 from torch import Generator, Tensor, nn
-from tqdm.auto import tqdm
+from typing_extensions import Self
 
-from .core import Data, check_count, stream
+from .core import Data, check_count, progress_bar, stream
 
 # %% ../nbs/01_nets.ipynb #3be3d14d
 @contextmanager
-def seeded(generator:Generator):   # a `stream`: the source of the seed
+def seeded(generator:Generator) -> Iterator[None]:   # a `stream`: the source of the seed
     "Inside, torch's global generator follows `generator`; outside, it is untouched"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
@@ -27,13 +28,13 @@ def seeded(generator:Generator):   # a `stream`: the source of the seed
 # %% ../nbs/01_nets.ipynb #758487ac
 ACTIVATIONS = dict(gelu=nn.GELU, silu=nn.SiLU, tanh=nn.Tanh, relu=nn.ReLU)
 
-def mlp(sizes:list,               # widths from input to output, e.g. [2, 128, 128, 1]
+def mlp(sizes:Sequence[int],      # widths from input to output, e.g. [2, 128, 128, 1]
         activation:str="gelu",    # gelu, silu, tanh or relu
         batch_norm:bool=False,    # normalise before each activation
        ) -> nn.Sequential:
     "A fully connected network; no activation after its last layer"
     if activation not in ACTIVATIONS: raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-    layers = []
+    layers:list[nn.Module] = []
     for a, b in zip(sizes[:-2], sizes[1:-1]):
         layers += [nn.Linear(a, b), *([nn.BatchNorm1d(b)] if batch_norm else []), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
@@ -41,33 +42,36 @@ def mlp(sizes:list,               # widths from input to output, e.g. [2, 128, 1
 # %% ../nbs/01_nets.ipynb #56a167c7
 class Standardize(nn.Module):
     "To zero mean and unit variance a column, and `inverse` back"
+    mean:Tensor
+    std:Tensor
+
     def __init__(self, width:int):  # columns
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("std", torch.ones(width))
 
-    def fit(self, x:Tensor):
+    def fit(self, x:Tensor) -> Self:
         "Take mean and deviation from the rows of `x`"
         std = x.double().std(0)
         self.mean.copy_(x.double().mean(0))
         self.std.copy_(torch.where(std > 1e-12 * (1 + x.double().abs().amax(0)), std, 1.))
         return self
 
-    def forward(self, x): return (x - self.mean) / self.std
-    def inverse(self, z): return z * self.std + self.mean
+    def forward(self, x:Tensor) -> Tensor: return (x - self.mean) / self.std
+    def inverse(self, z:Tensor) -> Tensor: return z * self.std + self.mean
 
 # %% ../nbs/01_nets.ipynb #bbd2f16e
-def train(net:nn.Module,             # trained in place, left in evaluation mode with the best checkpoint
-          loss:Callable,             # x (b, dx), y (b, dy) -> scalar
-          data:Data,                 # trained on `data.train`, checkpoint chosen on `data.held`
-          epochs:int=200,            # passes over the training rows
-          batch:int=128,             # rows a step; the last step is as large as the others
-          lr:float=3e-3,             # highest learning rate
-          schedule:str="one_cycle",  # or "plateau": halved after 10 epochs without progress
-          generator:Generator=None,  # order of the rows
-          progress:bool=True,        # show a bar
-          label:str="fit",           # what the bar is called
-         ) -> dict:                  # losses, one an epoch: "train" and "valid"
+def train(net:nn.Module,                            # trained in place, left in evaluation mode with the best checkpoint
+          loss:Callable[[Tensor, Tensor], Tensor],  # x (b, dx), y (b, dy) -> scalar
+          data:Data,                                # trained on `data.train`, checkpoint chosen on `data.held`
+          epochs:int=200,                           # passes over the training rows
+          batch:int=128,                            # rows a step; the last step is as large as the others
+          lr:float=3e-3,                            # highest learning rate
+          schedule:str="one_cycle",                 # or "plateau": halved after 10 epochs without progress
+          generator:Generator|None=None,            # order of the rows
+          progress:bool=True,                       # show a bar, from the third second on
+          label:str="fit",                          # what the bar is called
+         ) -> dict[str, list[float]]:               # losses, one an epoch: "train" and "valid"
     "Adam with shuffling, a schedule, and the checkpoint that validates best"
     check_count("epochs", epochs); check_count("batch", batch)
     if schedule not in ("one_cycle", "plateau"): raise ValueError(f"schedule: expected one_cycle or plateau, got {schedule!r}")
@@ -77,10 +81,11 @@ def train(net:nn.Module,             # trained in place, left in evaluation mode
     optimizer = torch.optim.Adam(net.parameters(), lr, fused=x.device.type in ("cpu", "cuda"))
     if schedule == "plateau": plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=.5, patience=10)
     else: cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(10, epochs * steps), pct_start=.2, div_factor=10, final_div_factor=1e3)
-    history, best, kept = dict(train=[], valid=[]), math.inf, None
-    for epoch in (bar := tqdm(range(epochs), desc=label, unit="epoch", disable=not progress, leave=False)):
+    history:dict[str, list[float]] = dict(train=[], valid=[])
+    best, kept = math.inf, None
+    for epoch in (bar := progress_bar(range(epochs), label, "epoch", progress)):
         net.train()
-        total = 0.
+        total:Tensor|float = 0.
         for rows in torch.randperm(len(x), generator=generator).to(x.device).chunk(steps):
             value = loss(x[rows], y[rows])
             optimizer.zero_grad(set_to_none=True)
@@ -99,16 +104,16 @@ def train(net:nn.Module,             # trained in place, left in evaluation mode
     return history
 
 # %% ../nbs/01_nets.ipynb #3986cb5e
-def train_together(nets:list,              # of one shape, trained in place
-                   loss:Callable,          # net, x (b, dx), y (b, dy) -> scalar; nothing random in it
-                   data:Data,              # as in `train`
-                   epochs:int=200,         # as in `train`
-                   batch:int=128,          # as in `train`
-                   lr:float=3e-3,          # as in `train`, with one cycle
-                   generators:list=None,   # order of the rows, one a network
-                   progress:bool=True,     # show a bar
-                   label:str="fit",        # what the bar is called
-                  ) -> list:               # a history for each network, as from `train`
+def train_together(nets:Sequence[nn.Module],              # of one shape, trained in place
+                   loss:Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor],  # net, x (b, dx), y (b, dy) -> scalar; nothing random in it
+                   data:Data,                             # as in `train`
+                   epochs:int=200,                        # as in `train`
+                   batch:int=128,                         # as in `train`
+                   lr:float=3e-3,                         # as in `train`, with one cycle
+                   generators:list[Generator]|None=None,  # order of the rows, one a network
+                   progress:bool=True,                    # show a bar
+                   label:str="fit",                       # what the bar is called
+                  ) -> list[dict[str, list[float]]]:      # a history for each network, as from `train`
     "`train` for several networks as one batched model"
     if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in nets[0].modules()): raise ValueError("nets: batch normalisation cannot be batched over networks; train them one after the other")
     check_count("epochs", epochs); check_count("batch", batch)
@@ -119,10 +124,11 @@ def train_together(nets:list,              # of one shape, trained in place
     each, each_on_same = torch.func.vmap(one), torch.func.vmap(one, in_dims=(0, 0, None, None))
     optimizer = torch.optim.Adam(weights.values(), lr, fused=x.device.type in ("cpu", "cuda"))
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(10, epochs * steps), pct_start=.2, div_factor=10, final_div_factor=1e3)
-    histories, best = [dict(train=[], valid=[]) for _ in nets], torch.full((len(nets),), math.inf).to(x.device)
+    histories:list[dict[str, list[float]]] = [dict(train=[], valid=[]) for _ in nets]
+    best = torch.full((len(nets),), math.inf).to(x.device)
     kept = {name: w.detach().clone() for name, w in weights.items()}
-    for epoch in (bar := tqdm(range(epochs), desc=label, unit="epoch", disable=not progress, leave=False)):
-        total = 0.
+    for epoch in (bar := progress_bar(range(epochs), label, "epoch", progress)):
+        total = x.new_zeros(len(nets))
         for rows in torch.stack([torch.randperm(len(x), generator=g) for g in generators]).to(x.device).chunk(steps, 1):
             values = each(weights, fixed, x[rows], y[rows])
             optimizer.zero_grad(set_to_none=True)

@@ -11,7 +11,7 @@ import os, pickle, queue, signal, subprocess, sys, threading, traceback, weakref
 from collections import Counter, deque
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import IO, Any, Callable, Iterator, cast
 
 import cloudpickle
 
@@ -55,22 +55,23 @@ class TookTooLong(TimeoutError):
 
 class Child:
     "A Python process that computes one call after another, each within a time limit"
-    process:subprocess.Popen|None = None
+    process:subprocess.Popen[bytes]|None = None
 
-    def __call__(self, work:Callable,           # what to call; may be defined in a notebook
+    def __call__(self, work:Callable[..., Any], # what to call; may be defined in a notebook
                  *args:Any,
                  limit:float|None=None,         # seconds
                 ) -> Any:
         "`work(*args)`, its exception, `TookTooLong`, or `LostProcess`"
+        if limit is not None and not limit > 0: raise ValueError(f"limit: expected seconds above 0, got {limit!r}")
         request, expired = cloudpickle.dumps((work, args)), threading.Event()
-        if self.process is None or self.process.poll() is not None: self.start()
-        process = self.process
+        process = self.process if self.process is not None and self.process.poll() is None else self.start()
+        asks, replies = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
         def stop() -> None: expired.set(); kill_group(process.pid)
         clock = threading.Timer(limit if limit is not None else threading.TIMEOUT_MAX, stop)
         if limit is not None: clock.start()
         try:
-            pickle.dump(request, process.stdin); process.stdin.flush()
-            reply = pickle.load(process.stdout)
+            pickle.dump(request, asks); asks.flush()
+            reply = pickle.load(replies)
         except (EOFError, OSError, pickle.UnpicklingError) as e: reply = e
         except BaseException: self.close(); raise                                   # Ctrl-C: the answer to this call must not be taken for that to the next
         if limit is not None: clock.cancel(); clock.join()
@@ -82,16 +83,17 @@ class Child:
         if good: return value
         raise value from RuntimeError("in a process of its own\n" + story[0])
 
-    def start(self) -> None:
+    def start(self) -> subprocess.Popen[bytes]:
         env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
         self.process = subprocess.Popen([sys.executable, "-c", "from invnb.parallel import serve; serve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, start_new_session=True)
+        return self.process
 
     def close(self) -> None:
         "Kill the process"
         if self.process is None: return
         kill_group(self.process.pid)
         self.process.wait()
-        self.process.stdin.close(); self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout): cast(IO[bytes], pipe).close()
         self.process = None
 
     def __del__(self) -> None:
@@ -101,23 +103,23 @@ class Child:
 here, children = threading.local(), weakref.WeakSet["Child"]()
 
 def isolated(limit:float|None,   # seconds; None: as long as it takes
-             work:Callable,
+             work:Callable[..., Any],
              *args:Any) -> Any:
     "`work(*args)` in the child process of this thread; see `Child`"
     if not hasattr(here, "child"): children.add(child := Child()); here.child = child
     return here.child(work, *args, limit=limit)
 
 # %% ../nbs/02_parallel.ipynb #c9dd8af3
-def outcomes(work:Callable,      # called with each job's arguments
-             jobs:dict,          # name: arguments
-             executor:Executor|Callable[[], Executor],   # a pool, or a function that gives a working one
-             tries:int=3,        # how often a job may lose its worker
-             enough:threading.Event|None=None,   # once it is set nothing new is begun, and what runs is waited for
-            ) -> Iterator[tuple]:   # name, and the result or the exception, as they come
+def outcomes(work:Callable[..., Any],                   # called with each job's arguments
+             jobs:dict[Any, tuple[Any, ...]],           # name: arguments
+             executor:Executor|Callable[[], Executor],  # a pool, or a function that gives a working one
+             tries:int=3,                               # how often a job may lose its worker
+             enough:threading.Event|None=None,          # once it is set nothing new is begun, and what runs is waited for
+            ) -> Iterator[tuple[Any, Any]]:             # name, and the result or the exception, as they come
     "Compute all jobs; those whose worker was lost run again, alone"
     renew = executor if not isinstance(executor, Executor) else lambda: executor
     waiting, suspects, lost, running, pool = deque(jobs), deque[Any](), Counter[Any](), {}, renew()
-    def submit(names:deque) -> None:
+    def submit(names:deque[Any]) -> None:
         future = pool.submit(work, *jobs[names[0]])
         running[future] = names.popleft()
     try:
@@ -147,7 +149,7 @@ def outcomes(work:Callable,      # called with each job's arguments
     finally:
         for future in running: future.cancel()
 
-def outcome_of(future) -> Any:
+def outcome_of(future:Future[Any]) -> Any:
     "The result of a finished call, or its exception"
     try: return future.exception() or future.result()
     except CancelledError as e: return e
@@ -156,8 +158,8 @@ def outcome_of(future) -> Any:
 class Here(Executor):
     "Computes each call at once, in this process"
     _max_workers = 1
-    def submit(self, work:Callable, /, *args:Any, **options:Any) -> Future:
-        future:Future = Future()
+    def submit(self, work:Callable[..., Any], /, *args:Any, **options:Any) -> Future[Any]:
+        future:Future[Any] = Future()
         try: future.set_result(work(*args, **options))
         except Exception as e: future.set_exception(e)
         return future
@@ -165,9 +167,9 @@ class Here(Executor):
 EXECUTORS = "serial", "loky", "dask"
 
 @contextmanager
-def open_executor(kind:str,              # serial, loky or dask
-                  workers:int=1,         # processes; for a scheduler that is there already: what it has
-                  scheduler:str|None=None,   # of Dask, e.g. "tcp://10.0.0.1:8786"; default: a cluster of this machine
+def open_executor(kind:str,                 # serial, loky or dask
+                  workers:int=1,            # processes; for a scheduler that is there already: what it has
+                  scheduler:str|None=None,  # of Dask, e.g. "tcp://10.0.0.1:8786"; default: a cluster of this machine
                  ) -> Iterator[Executor|Callable[[], Executor]]:
     "What `run(executor=...)` takes; closed at the end, and killed where that end is an exception"
     if kind not in EXECUTORS: raise ValueError(f"executor: expected one of {', '.join(EXECUTORS)}, got {kind!r}")

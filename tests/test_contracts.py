@@ -46,8 +46,9 @@ def test_one_target_one_output_50_rows(name):
 def test_a_target_far_outside_is_answered_and_reported(name):
     task = get_task("ballistics")
     method = short(name).fit(task.sample(200), progress=False)
-    with pytest.warns(UserWarning, match="targets: 1 of 2 lie outside the measurements seen in training, first 1e[+]04 in row 1"):
+    with pytest.warns(UserWarning, match="targets: 1 of 2 lie outside the measurements seen in training, first 1e[+]04 in row 1") as said:
         x = method.propose(torch.tensor([[5.], [1e4]]), 3)
+    assert {warning.filename for warning in said if str(warning.message).startswith("targets:")} == {__file__}      # it points at the caller
     assert ((x >= task.bounds[0]) & (x <= task.bounds[1])).all() or name == "neural_adjoint_paper"      # whose box is a penalty
     assert x.isfinite().all()
 

@@ -15,6 +15,7 @@ import invnb
 assert 'torch' not in sys.modules, "import invnb must be quick"
 assert invnb.__file__.startswith(sys.prefix), invnb.__file__
 assert (importlib.resources.files('invnb')/'data'/'paper_r_T.csv').read_text().startswith('task,method,T,r_T')
+assert (importlib.resources.files('invnb')/'py.typed').is_file(), "type checkers look for it"
 import fastcore
 assert int(fastcore.__version__.split('.')[0]) >= 2, fastcore.__version__
 for name in 'nbdev', 'pytest', 'pyarrow':

@@ -8,6 +8,7 @@ __all__ = ['TASKS', 'BASIC', 'ALL', 'PRESETS', 'invnb_bench', 'invnb_report', 'n
 # %% ../../nbs/bench/04_cli.ipynb #d453933f
 import os, sys
 from pathlib import Path
+from typing import Any, NoReturn
 
 from fastcore.script import call_parse
 
@@ -15,54 +16,57 @@ from fastcore.script import call_parse
 TASKS = "sine_wave robotic_arm ballistics"
 BASIC = "neural_adjoint ranked_search random_search"
 ALL = f"{BASIC} closed_loop direct_search genetic_search tandem mdn cvae inn cinn flow_matching"                  # neural_adjoint_paper takes hours on a CPU: ask for it by name
-PRESETS = dict(
+PRESETS:dict[str, dict[str, Any]] = dict(
     smoke=dict(rows=300,    targets=10,  budget=5,   seeds=1, methods=BASIC),                                      # seconds, for tests
     quick=dict(rows=10_000, targets=200, budget=50,  seeds=3, methods=f"{BASIC} closed_loop direct_search"),       # minutes
     paper=dict(rows=10_000, targets=200, budget=200, seeds=5, methods=ALL))                                        # as in the paper
 
 # %% ../../nbs/bench/04_cli.ipynb #6d5e2c8e
 @call_parse
-def invnb_bench(preset:str="quick",     # smoke (seconds), quick (minutes) or paper (hours)
-                tasks:str=TASKS,        # names, separated by spaces or commas
-                methods:str=None,       # names, separated by spaces or commas; default: those of the preset
-                out:str=None,           # folder of records and report; default: runs/<preset>
-                seeds:int=None,         # train with seeds 0 to this minus one
-                rows:int=None,          # designs to learn from
-                targets:int=None,       # measurements to meet
-                budget:int=None,        # simulations a target
-                workers:int=None,       # processes; default: one a core
-                device:str=None):       # where methods compute, e.g. cuda
+def invnb_bench(preset:str="quick",       # smoke (seconds), quick (minutes) or paper (hours)
+                tasks:str=TASKS,          # names, separated by spaces or commas
+                methods:str|None=None,    # names, separated by spaces or commas; default: those of the preset
+                out:str|None=None,        # folder of records and report; default: runs/<preset>
+                seeds:int|None=None,      # train with seeds 0 to this minus one
+                rows:int|None=None,       # designs to learn from
+                targets:int|None=None,    # measurements to meet
+                budget:int|None=None,     # simulations a target
+                workers:int|None=None,    # processes; default: one a core
+                executor:str|None=None,   # serial, loky or dask; default: loky, with one worker serial
+                scheduler:str|None=None,  # address of a Dask scheduler that is there already, e.g. tcp://10.0.0.1:8786
+                limit:float|None=None,    # seconds that a cell may take, then it is written down as failed
+                device:str|None=None,     # where methods compute, e.g. cuda
+               ) -> None:
     "Run tasks with methods, then print r_T beside the published curves and name the figure"
     from invnb.bench.run import run
     from invnb.core import check_count
+    from invnb.parallel import open_executor
     try:
         if preset not in PRESETS: raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
         given = dict(seeds=seeds, rows=rows, targets=targets, budget=budget)
         sizes = {**PRESETS[preset], **{k: check_count(k, v) for k, v in given.items() if v is not None}}
-        methods = names(methods or sizes["methods"])
+        chosen = names(methods or sizes["methods"])
         del sizes["methods"]
-        seeds, workers = range(sizes.pop("seeds")), check_count("workers", workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count())
-        out = Path(out or f"runs/{preset}")
-        executor = None
-        if workers > 1:
-            from loky import get_reusable_executor
-            executor = get_reusable_executor(workers)
-        run(names(tasks), methods, seeds, out, executor=executor, device=device, **sizes)
-        if executor: executor.shutdown()
+        several, workers = range(sizes.pop("seeds")), check_count("workers", workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count() or 1)
+        folder = Path(out or f"runs/{preset}")
+        kind = executor or ("dask" if scheduler else "loky" if workers > 1 else "serial")
+        with open_executor(kind, workers, scheduler) as pool: run(names(tasks), chosen, several, folder, executor=None if kind == "serial" else pool, limit=limit, device=device, **sizes)
     except (ValueError, OSError) as e: fail(e)
-    show_report(out)
-    failed = sorted(p.name for p in out.glob("*.failed.txt"))
-    if failed: fail(f"{len(failed)} cells failed, see {', '.join(failed)} in {out}")
+    except KeyboardInterrupt: fail("interrupted; what is finished is kept, and the same command goes on", 130)
+    show_report(folder)
+    failed = sorted(p.name for p in folder.glob("*.failed.txt"))
+    if failed: fail(f"{len(failed)} cells failed, see {', '.join(failed)} in {folder}")
 
 @call_parse
 def invnb_report(folder:str,        # where the records are
-                 out:str=None):     # where to write; default: beside the records
+                 out:str|None=None, # where to write; default: beside the records
+                ) -> None:
     "Write r_T.csv, r_T.parquet, ranking.csv, report.md, r_T.png and r_T.svg from records, and print the table and the order of the methods"
     show_report(folder, out)
 
-def names(text:str) -> list: return text.replace(",", " ").split()
+def names(text:str) -> list[str]: return text.replace(",", " ").split()
 
-def show_report(folder, out=None):
+def show_report(folder:str|Path, out:str|Path|None=None) -> None:
     "Make the report, print its table and the order of the methods, and say where it is"
     import pandas as pd
     from invnb.bench.report import describe, ranking_text, report, summary, to_text
@@ -73,7 +77,7 @@ def show_report(folder, out=None):
     order = f"{ranking_text(found, pairs)}\n\n" if len(pairs) else ""
     print(f"\n{to_text(summary(found), 'task')}\n\n{describe(found)}\n\n{order}Figure: {out / 'r_T.png'}\nTable:  {out / 'r_T.csv'}\nPairs:  {out / 'ranking.csv'}\nReport: {out / 'report.md'}")
 
-def fail(why):
-    "One line to the error stream, and exit code 2"
+def fail(why:object, code:int=2) -> NoReturn:
+    "One line to the error stream, and an exit code"
     print(f"invnb: {why}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)

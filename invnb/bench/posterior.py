@@ -8,21 +8,22 @@ __all__ = ['rank_among', 'posterior_ranks', 'oddness', 'at_or_below', 'oddest_by
 
 # %% ../../nbs/bench/05_posterior.ipynb #d569f40c
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from scipy.stats import binom
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..core import as_bounds, check_count, stream
 from ..methods.method import Method, Search
-from ..tasks.task import Task
+from ..tasks.task import Axes, Task
 
 # %% ../../nbs/bench/05_posterior.ipynb #cbf261e2
-def rank_among(x:Tensor,        # (n, dx) true designs
-               drawn:Tensor,    # (n, L, dx) candidates for the measurement of each
-               generator,       # breaks ties
-              ) -> Tensor:      # (n, dx) whole numbers from 0 to L
+def rank_among(x:Tensor,             # (n, dx) true designs
+               drawn:Tensor,         # (n, L, dx) candidates for the measurement of each
+               generator:Generator,  # breaks ties
+              ) -> Tensor:           # (n, dx) whole numbers from 0 to L
     "How many of the candidates are smaller than the truth, in each coordinate; among equals, the place is drawn"
     less, equal = ((compare(drawn, x[:, None])).sum(1) for compare in (torch.lt, torch.eq))
     return less + (torch.rand(x.shape, generator=generator) * (equal + 1)).long().clamp(max=equal)
@@ -55,7 +56,7 @@ def at_or_below(ranks:Tensor, draws:int) -> Tensor:
     return torch.zeros(draws + 1, ranks.shape[1], dtype=torch.long).scatter_add_(0, ranks, torch.ones_like(ranks)).cumsum(0)[:-1]
 
 @functools.lru_cache(maxsize=8)
-def oddest_by_luck(n:int, draws:int, repeats:int=4000) -> tuple:
+def oddest_by_luck(n:int, draws:int, repeats:int=4000) -> tuple[Tensor, Tensor]:
     "The oddest tail probability of each of `repeats` sets of `n` uniform ranks, ascending; and the table it is read from"
     table = oddness(n, draws)
     ranks = torch.randint(draws + 1, (n, repeats), generator=stream("uniform ranks", n, draws))
@@ -70,17 +71,18 @@ def uniformity(ranks:Tensor,   # (n, dx), from `posterior_ranks`
     oddest = table.gather(0, at_or_below(ranks, draws).T).amin(1)
     return (1 + torch.searchsorted(luck, oddest, right=True))/(1 + len(luck))
 
-def band(n:int, draws:int, level:float=.95) -> tuple:
+def band(n:int, draws:int, level:float=.95) -> tuple[Tensor, Tensor]:
     "The counts at or below each rank between which uniform ranks stay throughout with probability `level`: low, high, each (draws,)"
     luck, table = oddest_by_luck(n, draws)
     inside = table >= luck[int((1 - level)*len(luck))]
     return inside.int().argmax(0), n - inside.flip(0).int().argmax(0)
 
 # %% ../../nbs/bench/05_posterior.ipynb #86984bf2
-def plot_ranks(ranks:Tensor,     # (n, dx), from `posterior_ranks`
-               draws:int,        # candidates for each truth
-               names:tuple=None, # of the coordinates; default x1, x2, ...
-               ax=None):
+def plot_ranks(ranks:Tensor,                   # (n, dx), from `posterior_ranks`
+               draws:int,                      # candidates for each truth
+               names:Sequence[str]|None=None,  # of the coordinates; default x1, x2, ...
+               ax:Axes|None=None,              # default: those of a new figure
+              ) -> Axes:
     "Share of ranks at or below each place, minus what uniform ranks have; grey: where 95 % of calibrated curves stay throughout"
     import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4, 3), layout="constrained")[1]
@@ -95,7 +97,7 @@ def plot_ranks(ranks:Tensor,     # (n, dx), from `posterior_ranks`
     return ax
 
 # %% ../../nbs/bench/05_posterior.ipynb #34b26333
-def good_designs(found:Search, eps:float, bounds) -> list:
+def good_designs(found:Search, eps:float, bounds:Tensor) -> list[Tensor]:
     "For each target the simulated designs with an error at or below `eps`, the best first, in half-widths of the box: (k, dx) each"
     if not 0 <= eps < torch.inf: raise ValueError(f"eps: expected a finite number >= 0, got {eps!r}")
     lower, upper = as_bounds(bounds, found.x.shape[2]).cpu().double()
@@ -105,24 +107,24 @@ def good_designs(found:Search, eps:float, bounds) -> list:
 
 def packing(points:Tensor,   # (k, dx)
             apart:float,     # distance in the most different coordinate
-           ) -> list:        # of row numbers
+           ) -> list[int]:   # of row numbers
     "Rows that are further than `apart` from each other, taken greedily from the first on"
-    distance, kept = torch.cdist(points, points, p=torch.inf), []
+    distance, kept = torch.cdist(points, points, p=torch.inf), list[int]()
     for i in range(len(points)):
         if (distance[i, kept] > apart).all(): kept.append(i)
     return kept
 
 def different(found:Search,      # from a method's `search`
               eps:float,         # good enough, in the units of y squared
-              bounds,            # (2, dx) the box of the task
+              bounds:Tensor,     # (2, dx) the box of the task
               apart:float=.1,    # in half-widths of the box
              ) -> Tensor:        # (N,) whole numbers
     "How many different designs were found that work, for each target"
     if not apart > 0: raise ValueError(f"apart: expected a number > 0, got {apart!r}")
     return torch.tensor([len(packing(points, apart)) for points in good_designs(found, eps, bounds)])
 
-def spacing(found:Search, eps:float, bounds   # as in `different`
-           ) -> Tensor:                       # (N,), NaN where fewer than two designs work
+def spacing(found:Search, eps:float, bounds:Tensor,  # as in `different`
+           ) -> Tensor:                              # (N,), NaN where fewer than two designs work
     "Mean distance from a design that works to the next one, in half-widths of the box, for each target"
     nearest = lambda points: torch.cdist(points, points, p=torch.inf).fill_diagonal_(torch.inf).amin(1).mean()
     return torch.stack([nearest(points) if len(points) > 1 else torch.tensor(torch.nan, dtype=torch.float64) for points in good_designs(found, eps, bounds)])

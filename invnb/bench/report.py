@@ -4,20 +4,27 @@
 
 # %% auto #0
 __all__ = ['REFERENCE', 'ONE_SEED', 'COLOURS', 'MARKERS', 'LINES', 'DECADES', 'HOW_TO_READ', 'published', 'group', 'table',
-           'summary', 'show', 'to_text', 'to_markdown', 'ranking', 'compare', 'alike', 'standing', 'verdict', 'times',
-           'ranking_text', 'looks', 'panel', 'figure', 'legend', 'ranking_markdown', 'report', 'describe', 'timings']
+           'summary', 'show', 'to_text', 'to_markdown', 'beside', 'ranking', 'compare', 'alike', 'standing', 'verdict',
+           'times', 'ranking_text', 'looks', 'panel', 'figure', 'legend', 'ranking_markdown', 'report', 'describe',
+           'timings']
 
 # %% ../../nbs/bench/03_report.ipynb #1bd5daaf
 import importlib.resources, importlib.util, itertools, textwrap
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NewType
 
 import numpy as np, pandas as pd
 import torch
+from torch import Tensor
+if TYPE_CHECKING: from matplotlib.figure import Figure
+else: Figure = NewType("Figure", object)     # matplotlib is imported where something is drawn
 
 from .metrics import best_of, failures, holm, interval, paired, per_target
 from .store import Record, read_records
-from ..core import stream
+from ..core import progress_bar
 from ..methods.method import list_methods, method_registry
+from ..tasks.task import Axes
 
 # %% ../../nbs/bench/03_report.ipynb #0fc22504
 def published() -> pd.DataFrame:
@@ -26,22 +33,22 @@ def published() -> pd.DataFrame:
     return paper.replace(dict(task={"meta_material": "metamaterial"}))
 
 # %% ../../nbs/bench/03_report.ipynb #de6aa1b2
-def group(records:list) -> dict:
+def group(records:list[Record]) -> dict[tuple[str, str], list[Record]]:
     "Records by (task, method), those of one group with the same settings and sizes"
-    groups = {}
+    groups:dict[tuple[str, str], list[Record]] = {}
     for record in records: groups.setdefault((record.spec["task"], record.spec["method"]), []).append(record)
     for (task, method), members in groups.items():
         kinds = {tuple(sorted((k, str(v)) for k, v in r.spec.items() if k != "seed")) for r in members}
         if len(kinds) > 1: raise ValueError(f"records: {task} with {method} was run in {len(kinds)} different ways (settings, sizes or versions); report them from separate folders")
     return groups
 
-def table(records:list) -> pd.DataFrame:
+def table(records:list[Record]) -> pd.DataFrame:
     "r_T with its interval: columns task, method, T, r_T, low, high, seeds, targets, simulator_failures"
     if not records: raise ValueError("records: expected at least one, got none; run invnb_bench first")
     parts = []
-    for (task, method), members in group(records).items():
+    for (task, method), members in progress_bar(group(records).items(), "intervals", "curve"):
         curves = [per_target(r.error, r.facts["exchangeable"]) for r in members]
-        low, high = interval(curves, generator=stream("report", task, method))
+        low, high = interval(curves)
         parts.append(pd.DataFrame(dict(task=task, method=method, T=range(1, curves[0].shape[1] + 1), r_T=torch.stack(curves).mean((0, 1)).numpy(), low=low.numpy(), high=high.numpy(),
                                        seeds=len(curves), targets=len(curves[0]), simulator_failures=sum(failures(r.error) for r in members))))
     return pd.concat(parts, ignore_index=True)
@@ -49,8 +56,8 @@ def table(records:list) -> pd.DataFrame:
 # %% ../../nbs/bench/03_report.ipynb #d8d1fb1b
 REFERENCE = "NA"     # the published curve that every task is compared with
 
-def summary(table:pd.DataFrame,      # from `table`
-            at:tuple=(1, 10, 50),    # which T
+def summary(table:pd.DataFrame,            # from `table`
+            at:Sequence[int]=(1, 10, 50),  # which T
            ) -> pd.DataFrame:
     "r_T of each task and method at a few T, each followed by what was published for its counterpart"
     at, rows, paper = [T for T in at if T <= table["T"].max()], [], published()
@@ -64,14 +71,14 @@ def summary(table:pd.DataFrame,      # from `table`
         if REFERENCE in theirs and theirs[REFERENCE].counterpart.iloc[0] not in set(part.method): rows.append(line(REFERENCE))
     return pd.DataFrame(rows)
 
-def show(value, low=None, high=None) -> str:
+def show(value:float|None, low:float|None=None, high:float|None=None) -> str:
     "1.2e-05 (1e-05, 2e-05)"
     if value is None: return ""
     return f"{value:.1e}" if low is None else f"{value:.1e} ({low:.0e}, {high:.0e})"
 
 # %% ../../nbs/bench/03_report.ipynb #34e7e4fb
 def to_text(frame:pd.DataFrame,
-            heading:str=None,       # a column whose values become lines of their own, each above its rows
+            heading:str|None=None,  # a column whose values become lines of their own, each above its rows
            ) -> str:
     "Aligned columns for a terminal"
     body = frame.drop(columns=heading or [])
@@ -87,31 +94,39 @@ def to_markdown(frame:pd.DataFrame) -> str:
     row = lambda cells: "| " + " | ".join(map(str, cells)) + " |"
     return "\n".join([row(frame.columns), row(["---"] * len(frame.columns)), *map(row, frame.values.tolist())])
 
+# %% ../../nbs/bench/03_report.ipynb #b729e407
+def beside(table:pd.DataFrame,         # from `table`
+           at:tuple[int, ...]=(1, 10, 50),      # which T
+          ) -> pd.DataFrame:           # columns task, method, T, ours, published, ratio
+    "r_T of each method that has a published counterpart, and the published one"
+    ours, paper = table.rename(columns=dict(r_T="ours")), published().drop(columns="method").rename(columns=dict(counterpart="method", r_T="published"))
+    both = paper[paper["T"].isin(at)].sort_values("T", kind="stable").merge(ours, on=["task", "method", "T"])
+    return both.assign(ratio=both.ours/both.published)[["task", "method", "T", "ours", "published", "ratio"]]
+
 # %% ../../nbs/bench/03_report.ipynb #3f1d9cd9
-def ranking(records:list,
-            at:tuple=(1, 10, 50),   # which T; a method takes part in those that its records reach
-           ) -> pd.DataFrame:       # columns task, T, better, worse, ratio, low, high, p, p_holm, real, share, seeds, targets
+def ranking(records:list[Record],
+            at:Sequence[int]=(1, 10, 50),  # which T; a method takes part in those that its records reach
+           ) -> pd.DataFrame:              # columns task, T, better, worse, ratio, low, high, p, p_holm, real, share, seeds, targets
     "Every pair of methods of a task in the order of r_T: how many times larger the error of the worse one is, and whether that is real"
     groups, rows = group(records), []
-    for task in dict.fromkeys(task for task, _ in groups):
-        for T in at:
-            errors = {method: {(r.spec["seed"], r.spec.get("task_version"), len(r.error)): best_of(r.error, T, r.facts["exchangeable"]) for r in members}
-                      for (name, method), members in groups.items() if name == task and members[0].error.shape[1] >= T}
-            order = sorted(errors, key=lambda method: (float(torch.stack(list(errors[method].values())).mean()), method))
-            found = compare(errors, list(itertools.combinations(order, 2)))
-            rows += [dict(task=task, T=T, better=a, worse=b, **found[a, b]) for a, b in itertools.combinations(order, 2)]
+    for task, T in progress_bar(list(itertools.product(dict.fromkeys(task for task, _ in groups), at)), "comparisons", "table"):
+        errors = {method: {(r.spec["seed"], r.spec.get("task_version"), len(r.error)): best_of(r.error, T, r.facts["exchangeable"]) for r in members}
+                  for (name, method), members in groups.items() if name == task and members[0].error.shape[1] >= T}
+        order = sorted(errors, key=lambda method: (float(torch.stack(list(errors[method].values())).mean()), method))
+        found = compare(errors, list(itertools.combinations(order, 2)))
+        rows += [dict(task=task, T=T, better=a, worse=b, **found[a, b]) for a, b in itertools.combinations(order, 2)]
     found = pd.DataFrame(rows, columns="task T better worse ratio low high p share seeds targets".split())
     tested = found[found.seeds > 0]
     found.insert(8, "p_holm", tested.groupby(["task", "T"]).p.transform(lambda p: holm(p.tolist()).numpy()))
     found.insert(9, "real", found.p_holm <= .05)
     return found
 
-def compare(errors:dict,   # method: {what two methods must share to be paired: (N,) errors}
-            pairs:list,    # of methods, the better one first
-           ) -> dict:      # pair: ratio, low, high, p, share, seeds, targets
+def compare(errors:dict[str, dict[Any, Tensor]],          # method: {what two methods must share to be paired: (N,) errors}
+            pairs:list[tuple[str, str]],                  # of methods, the better one first
+           ) -> dict[tuple[str, str], dict[str, float]]:  # pair: ratio, low, high, p, share, seeds, targets
     "`paired` for many pairs; those that share the same seeds are computed together, a column each"
     shared = {(a, b): tuple(sorted(errors[a].keys() & errors[b].keys(), key=str)) for a, b in pairs}
-    results = {}
+    results:dict[tuple[str, str], dict[str, float]] = {}
     for keys in dict.fromkeys(shared.values()):
         some = [pair for pair in pairs if shared[pair] == keys]
         if not keys or len(errors[some[0][0]][keys[0]]) < 2:
@@ -124,14 +139,14 @@ def compare(errors:dict,   # method: {what two methods must share to be paired: 
     return results
 
 # %% ../../nbs/bench/03_report.ipynb #243ed36d
-def alike(order:list,   # names
-          real:list,    # pairs of names whose difference is real
-         ) -> dict:     # name: letters
+def alike(order:list[str],             # names
+          real:list[tuple[str, str]],  # pairs of names whose difference is real
+         ) -> dict[str, str]:          # name: letters
     "Letters that two names share exactly where their difference is not real"
     groups = [frozenset(order)]
     for a, b in real:
-        groups = {part for g in groups for part in ((g - {a}, g - {b}) if {a, b} <= g else (g,))}
-        groups = [g for g in groups if not any(g < h for h in groups)]
+        parts = {part for g in groups for part in ((g - {a}, g - {b}) if {a, b} <= g else (g,))}
+        groups = [g for g in parts if not any(g < h for h in parts)]
     groups = sorted(groups, key=lambda g: sorted(map(order.index, g)))
     return {name: "".join(chr(ord("a") + i) if i < 26 else f"({i})" for i, g in enumerate(groups) if name in g) for name in order}
 
@@ -152,7 +167,7 @@ def standing(table:pd.DataFrame,     # from `table`
     rows += [(r, {"": "", "method": f"published {name}", f"r_{T}": show(r), "against the one above": "", "alike": ""}) for name, r in zip(paper.method, paper.r_T)]
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda row: row[0])])
 
-def verdict(pair) -> str:
+def verdict(pair:Any) -> str:      # a row of `ranking`, or None
     "x 3.1 (2.2, 4.5), real; worse on 84 %"
     if pair is None: return ""
     if not pair.seeds: return "not compared: no seed or no targets in common"
@@ -187,7 +202,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6
 MARKERS = "osD^vPX*<>phd8"
 LINES = ["-", (0, (6, 1, 1.5, 1))]
 
-def looks(methods) -> dict:   # name: colour, marker and line style
+def looks(methods:Collection[str]) -> dict[str, dict[str, Any]]:   # name: colour, marker and line style
     "How each method is drawn: by its place among all registered ones, so that it is the same in every figure"
     known = list_methods()
     users = {name for name in known if not getattr(method_registry.makers[name], "__module__", "").startswith(method_registry.package)}
@@ -198,7 +213,7 @@ def looks(methods) -> dict:   # name: colour, marker and line style
 # %% ../../nbs/bench/03_report.ipynb #b775bfbc
 DECADES = 12     # most that a panel shows
 
-def panel(ax, task:str, curves:pd.DataFrame, style:dict):
+def panel(ax:Axes, task:str, curves:pd.DataFrame, style:dict[str, dict[str, Any]]) -> None:
     "Draw the curves of one task, measured and published"
     for method, curve in published().query("task == @task").groupby("method"):
         colour, width = ("k", 1.3) if method == REFERENCE else (".55", .9)
@@ -219,7 +234,7 @@ def panel(ax, task:str, curves:pd.DataFrame, style:dict):
     ax.grid(alpha=.25)
     ax.spines[["top", "right"]].set_visible(False)
 
-def figure(table:pd.DataFrame):
+def figure(table:pd.DataFrame) -> Figure:
     "A matplotlib figure of r_T against T for every task, with intervals"
     import matplotlib.pyplot as plt
     tasks, paper = list(dict.fromkeys(table.task)), published()
@@ -235,7 +250,7 @@ def figure(table:pd.DataFrame):
     legend(fig, axes, set(table.method), room)
     return fig
 
-def legend(fig, axes, ours:set, columns:int):
+def legend(fig:Figure, axes:np.ndarray, ours:set[str], columns:int) -> None:
     "One legend below: the methods in the first columns, what was published in the last"
     from matplotlib.lines import Line2D
     found = {label: handle for ax in axes.flat for handle, label in zip(*ax.get_legend_handles_labels())}
@@ -259,8 +274,8 @@ def ranking_markdown(table:pd.DataFrame, ranking:pd.DataFrame   # from the funct
         parts += [to_markdown(standing(table, ranking, task, T)) for T in dict.fromkeys(pairs["T"])]
     return "\n\n".join(parts)
 
-def report(folder,         # where the records are
-           out=None,       # where to write; default: beside the records
+def report(folder:str|Path,             # where the records are
+           out:str|Path|None=None,      # where to write; default: beside the records
           ) -> pd.DataFrame:
     "Write r_T.csv, r_T.parquet (where pyarrow is installed), ranking.csv, report.md, r_T.png and r_T.svg, and return the table"
     out = Path(out or folder)
@@ -286,7 +301,7 @@ def describe(table:pd.DataFrame) -> str:
     span = lambda column: "-".join(map(str, sorted({column.min(), column.max()})))
     return f"In parentheses: 95 % interval over {span(table.seeds)} seed{'s' if table.seeds.max() > 1 else ''} and {span(table.targets)} targets. Failed simulations: {table.drop_duplicates(['task', 'method']).simulator_failures.sum()}."
 
-def timings(records:list) -> pd.DataFrame:
+def timings(records:list[Record]) -> pd.DataFrame:
     "Seconds to train, milliseconds to propose for one target, medians over seeds"
     rows = [dict(task=r.spec["task"], method=r.spec["method"], fit_s=r.facts.get("fit_s", np.nan), propose_ms=1e3 * r.facts.get("propose_s", np.nan)) for r in records]
     return pd.DataFrame(rows).groupby(["task", "method"], as_index=False).median().round(3)

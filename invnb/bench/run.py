@@ -7,10 +7,12 @@ __all__ = ['CountingSimulator', 'one_thread', 'run_cell', 'cell_spec', 'run', 'a
 
 # %% ../../nbs/bench/02_run.ipynb #fd0375bd
 import copy, os, platform, time, traceback
-from concurrent.futures import Executor, as_completed
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -18,16 +20,17 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .. import __version__
-from .store import Record, cell_name, read_record, write_atomic, write_record
-from ..core import check_count
+from .store import Record, cell_name, read_record, set_aside, write_atomic, write_record
+from ..core import check_count, no_bars
 from ..methods.method import Method, Search, get_method, resimulation_error, to_config
+from ..parallel import Here, LostProcess, isolated, outcomes
 from ..tasks.task import Task, get_task
 
 # %% ../../nbs/bench/02_run.ipynb #e6348994
 class CountingSimulator:
     "The true simulator, and a ledger of what was asked of it"
-    def __init__(self, simulate):
-        self.simulate, self.x, self.y, self.calls, self.seconds = simulate, [], [], 0, 0.
+    def __init__(self, simulate:Callable[[Tensor], Tensor]):
+        self.simulate, self.x, self.y, self.calls, self.seconds = simulate, list[Tensor](), list[Tensor](), 0, 0.
 
     def __call__(self, x:Tensor) -> Tensor:
         start = time.perf_counter()
@@ -39,7 +42,8 @@ class CountingSimulator:
 
     def errors(self, found:Search,       # what the method says it simulated
                targets:Tensor,           # (N, dy)
-               budget:int):              # simulations allowed a target
+               budget:int,               # simulations allowed a target
+              ) -> Tensor:
         "(N, T) errors of what was really simulated, or a `ValueError` where the method and the ledger disagree"
         if self.calls > len(targets) * budget: raise ValueError(f"search: {self.calls} simulations, where {len(targets)} targets may have {budget} each")
         if found.x.shape[:2] != (len(targets), budget): raise ValueError(f"search: expected x ({len(targets)}, {budget}, dx), got {tuple(found.x.shape)}")
@@ -52,21 +56,21 @@ class CountingSimulator:
 
 # %% ../../nbs/bench/02_run.ipynb #244428d3
 @contextmanager
-def one_thread():
+def one_thread() -> Iterator[None]:
     "Inside, torch computes on one thread; outside, on as many as before"
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try: yield
     finally: torch.set_num_threads(before)
 
-def run_cell(task,              # a Task, or the name of one
-             method:Method,     # not fitted
-             spec:dict,         # see `cell_spec`
-             device=None,       # where the method computes
-             alone:bool=True,   # False: other cells run at the same time, and timings mean less
+def run_cell(task:str|Task,                      # a Task, or the name of one
+             method:Method,                      # not fitted
+             spec:dict[str, Any],                # see `cell_spec`
+             device:str|torch.device|None=None,  # where the method computes
+             alone:bool=True,                    # False: other cells run at the same time, and timings mean less
             ) -> Record:
     "Train, search, and measure one cell"
-    with one_thread():
+    with one_thread(), no_bars():
         task = get_task(task) if isinstance(task, str) else task
         data, targets = task.sample(spec["rows"], spec["seed"]), task.targets(spec["targets"])
         start = time.perf_counter()
@@ -82,29 +86,32 @@ def run_cell(task,              # a Task, or the name of one
                  torch=torch.__version__, when=datetime.now(timezone.utc).isoformat(timespec="seconds"))
     return Record(spec, facts, error.float())
 
-def cell_spec(task, name, method, seed, rows, targets, budget) -> dict:
+def cell_spec(task:str|Task, name:str, method:Method, seed:int, rows:int, targets:int, budget:int) -> dict[str, Any]:
     "All that determines the numbers of a cell"
     known = get_task(task) if isinstance(task, str) else task
     return dict(task=known.name, task_version=known.version, method=name, settings=to_config(method), seed=seed, rows=rows, targets=targets, budget=budget, invnb=__version__)
 
 # %% ../../nbs/bench/02_run.ipynb #3b5779cf
-def run(tasks,                   # names, or Task objects
-        methods,                 # names, or {name: Method}
-        seeds,                   # whole numbers
-        folder,                  # where records are kept; what is there is not computed again
-        rows:int=10_000,         # designs to learn from, one in five held out
-        targets:int=200,         # measurements to meet, the same for all methods and seeds
-        budget:int=200,          # simulations a target
-        executor:Executor=None,  # default: one cell after another, in this process
-        device=None,             # where methods compute
-        progress:bool=True,      # show a bar that counts cells
-       ) -> list:                # intact records of all cells that were asked for and did not fail
+def run(tasks:Iterable[str|Task],                            # names, or Task objects
+        methods:Iterable[str]|dict[str, Method],             # names, or {name: Method}
+        seeds:Collection[int],                               # whole numbers
+        folder:str|Path,                                     # where records are kept; what is there is not computed again
+        rows:int=10_000,                                     # designs to learn from, one in five held out
+        targets:int=200,                                     # measurements to meet, the same for all methods and seeds
+        budget:int=200,                                      # simulations a target
+        executor:Executor|Callable[[], Executor]|None=None,  # a pool, or a function that gives a fresh one when a worker has died; default: one cell after another, in this process
+        limit:float|None=None,                               # seconds that a cell may take; then it runs in a process that can be killed
+        tries:int=3,                                         # how often a cell may lose its worker
+        device:str|torch.device|None=None,                   # where methods compute
+        progress:bool=True,                                  # show a bar that counts cells
+       ) -> list[Record]:                                    # intact records of all cells that were asked for and did not fail
     "Run every task with every method and seed, and keep a record of each"
     for name, value in dict(rows=rows, targets=targets, budget=budget).items(): check_count(name, value)
+    if limit is not None and not limit > 0: raise ValueError(f"limit: expected seconds above 0, got {limit!r}")
     methods = methods if isinstance(methods, dict) else {name: get_method(name) for name in methods}
     for name, method in methods.items():
         if any(hasattr(part, "net") for part in (method, *vars(method).values())): raise ValueError(f"methods: expected {name} not fitted, nor any part of it: a record could not say what it learned from")
-    folder, records, todo = Path(folder), {}, {}
+    folder, records, todo = Path(folder), dict[str, Record](), dict[str, tuple[Any, ...]]()
     for task in tasks:
         for name, method in methods.items():
             for seed in seeds:
@@ -112,11 +119,9 @@ def run(tasks,                   # names, or Task objects
                 path = folder / f"{cell_name(spec)}.safetensors"
                 try: records[cell_name(spec)] = read_record(path)
                 except ValueError as e:
-                    if path.exists(): 
-                        aside = path.rename(path.with_suffix(".damaged"))
-                        tqdm.write(f"{e}; set aside as {aside.name}, computed again")
-                    todo[cell_name(spec)] = (task, method, spec, device, executor is None)
-    def keep(name, outcome):
+                    if path.exists(): tqdm.write(f"{e}; set aside as {set_aside(path).name}, computed again")
+                    todo[cell_name(spec)] = (limit, task, method, spec, device, executor is None)
+    def keep(name:str, outcome:Record|str) -> None:      # a string: what went wrong
         if isinstance(outcome, Record):
             write_record(folder, outcome)
             (folder / f"{name}.failed.txt").unlink(missing_ok=True)
@@ -124,23 +129,14 @@ def run(tasks,                   # names, or Task objects
         else:
             write_atomic(folder / f"{name}.failed.txt", outcome.encode())
             tqdm.write(f"{name} failed: {outcome.strip().splitlines()[-1]}  (all of it in {folder / name}.failed.txt)")
-        bar.update()
     with tqdm(total=len(records) + len(todo), initial=len(records), desc="cells", unit="cell", disable=not progress) as bar:
-        if executor is None:
-            for name, cell in todo.items():
-                bar.set_postfix_str(name.rsplit("-", 1)[0])
-                keep(name, attempt(*cell))
-            return [records[k] for k in sorted(records)]
-        futures = {executor.submit(attempt, *cell): name for name, cell in todo.items()}
-        try:
-            for future in as_completed(futures):
-                failure = future.exception()
-                keep(futures[future], "".join(traceback.format_exception(failure)) if failure else future.result())
-        finally:
-            for future in futures: future.cancel()
+        for name, outcome in outcomes(attempt, todo, executor or Here(), check_count("tries", tries)):
+            keep(name, outcome if isinstance(outcome, (Record, str)) else "".join(traceback.format_exception(outcome)))
+            bar.set_postfix_str(name.rsplit("-", 1)[0], refresh=False); bar.update()
     return [records[k] for k in sorted(records)]
 
-def attempt(*cell):
+def attempt(limit:float|None, *cell:Any) -> Record|str:
     "A record, or the traceback of what went wrong: exceptions do not always survive the way back from a worker"
-    try: return run_cell(*cell)
+    try: return run_cell(*cell) if limit is None else isolated(limit, run_cell, *cell)
+    except LostProcess: raise
     except Exception: return traceback.format_exc()

@@ -8,12 +8,14 @@ __all__ = ['error_slope', 'Loop', 'ClosedLoop']
 # %% ../../nbs/methods/03_closed_loop.ipynb #25f46c25
 import copy
 from dataclasses import dataclass
+from typing import Any, Callable
 
 import torch
 from fastcore.basics import patch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from .method import register_method
+from ..core import progress_bar
+from .method import Till, register_method
 from .neural_adjoint import LevenbergMarquardt, NeuralAdjoint, uniform_starts, value_and_jacobian
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #69d03a92
@@ -35,11 +37,14 @@ def error_slope(u:Tensor,       # (N, t, dx) designs simulated so far
 # %% ../../nbs/methods/03_closed_loop.ipynb #045124df
 class Loop:
     "What the search knows about each target"
-    def __init__(self, surrogate,    # (N, dx) -> (N, dy), scaled
-                 pool:Tensor,        # (N, n, dx) candidates, best first, in half widths of the box
-                 wanted:Tensor,      # (N, dy) targets, in standard deviations
-                 budget:int,         # rounds
-                 options):           # the settings of `ClosedLoop`
+    choose:Callable[[], Tensor]                  # both are defined below
+    learn:Callable[[Tensor, Tensor], None]
+
+    def __init__(self, surrogate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), scaled
+                 pool:Tensor,                                 # (N, n, dx) candidates, best first, in half widths of the box
+                 wanted:Tensor,                               # (N, dy) targets, in standard deviations
+                 budget:int,                                  # rounds
+                 options:Any):                       # the settings of `ClosedLoop`
         (N, n, dx), dy = pool.shape, wanted.shape[1]
         self.surrogate, self.pool, self.wanted, self.options, self.t = surrogate, pool, wanted, options, 0
         self.u, self.e, self.misfit = pool.new_zeros(N, budget, dx), pool.new_zeros(N, budget, dy), pool.new_full((N, budget), torch.inf)   # the answers
@@ -67,7 +72,7 @@ def choose(self:Loop) -> Tensor:     # (N, dx) one design a target
 # %% ../../nbs/methods/03_closed_loop.ipynb #d5b2ad86
 @patch
 def learn(self:Loop, u:Tensor,      # (N, dx) the designs that were simulated
-          y:Tensor):                # (N, dy) the answers; NaN where a simulation failed
+          y:Tensor) -> None:        # (N, dy) the answers; NaN where a simulation failed
     "Take note of the answers, and decide whether to go on from here or from the next candidate"
     t, options, n = self.t, self.options, self.pool.shape[1]
     misfit = (y - self.wanted).square().mean(1).nan_to_num(nan=torch.inf)
@@ -96,7 +101,7 @@ class ClosedLoop(NeuralAdjoint):
     away:float=.1            # candidates closer than this to a simulated design (in half widths) come last
     converged:float=1e-24    # squared error, relative to the variance of y, that is rounding
 
-    def spend(self, till, targets, budget, generator):
+    def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
         candidates = self.candidates(targets, budget, generator)
         anywhere = uniform_starts((budget,), self.net.bounds, generator)
         rows, size = torch.arange(len(targets), device=targets.device), budget * (targets.shape[1] + 2 * candidates.shape[2])
@@ -104,13 +109,13 @@ class ClosedLoop(NeuralAdjoint):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
             self.polish(lambda x: till(x, part), pool, targets[part], budget)
 
-    def polish(self, simulate, pool, targets, budget):
+    def polish(self, simulate:Callable[[Tensor], Tensor], pool:Tensor, targets:Tensor, budget:int) -> None:
         "One simulation a target and round: (N, n, dx) candidates are improved by what `simulate` answers"
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
         centre, half, unit = box.mean(0), (box[1] - box[0]) / 2, net.y_scale.std.square().mean().sqrt()
         pool = ((pool.double() - centre) / half.clamp_min(1e-30)).clamp(-1, 1)
         loop = Loop(lambda u: net(centre + half * u) / unit, pool, targets.double() / unit, budget, self)
-        for _ in range(budget):
+        for _ in progress_bar(range(budget), "closed loop", "round"):
             u = loop.choose()
             x = torch.minimum(torch.maximum(centre + half * u, box[0]), box[1])
             loop.learn(u, simulate(x) / unit)

@@ -7,19 +7,20 @@ __all__ = ['CVAEBlock', 'CVAE']
 
 # %% ../../nbs/methods/07_cvae.ipynb #a42b6e33
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from .generative import Generative
+from .generative import Block, Generative
 from .method import register_method
 from ..nets import mlp
 
 # %% ../../nbs/methods/07_cvae.ipynb #326ad9fb
-class CVAEBlock(nn.Module):
+class CVAEBlock(Block):
     "A conditional variational autoencoder of `features` numbers given `context` numbers"
-    def __init__(self, features, context, latent, hidden):
+    def __init__(self, features:int, context:int, latent:int, hidden:Sequence[int]):
         super().__init__()
         self.latent = latent
         self.encoder = mlp([features + context, *hidden, 2*latent])
@@ -29,14 +30,14 @@ class CVAEBlock(nn.Module):
     @property
     def noise(self) -> Tensor: return self.log_noise.exp().clamp_min(1e-3)     # the bound has no maximum where a column is a function of the rest
 
-    def posterior(self, x:Tensor, c:Tensor):
+    def posterior(self, x:Tensor, c:Tensor) -> tuple[Tensor, Tensor]:
         "Mean and deviation of q(z | x, c), each (n, latent)"
         mean, log_width = self.encoder(torch.cat([x, c], 1)).chunk(2, 1)
         return mean, log_width.clamp(-8, 3).exp()
 
     def decode(self, z:Tensor, c:Tensor) -> Tensor: return self.decoder(torch.cat([z, c], 1))     # (n, features)
 
-    def loss(self, x, c, generator):
+    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
         mean, width = self.posterior(x, c)
         z = mean + width * torch.randn(mean.shape, generator=generator).to(mean)
         misfit = (x - self.decode(z, c)) / self.noise
@@ -44,7 +45,7 @@ class CVAEBlock(nn.Module):
         divergence = ((mean.square() + width.square() - 1)/2 - width.log()).sum(1)           # KL(q || N(0, I))
         return (unlikely + divergence).mean()
 
-    def draw(self, c, generator):
+    def draw(self, c:Tensor, generator:Generator) -> Tensor:
         return self.decode(torch.randn(len(c), self.latent, generator=generator).to(c), c)
 
 # %% ../../nbs/methods/07_cvae.ipynb #184ea6a2
@@ -52,10 +53,10 @@ class CVAEBlock(nn.Module):
 @dataclass
 class CVAE(Generative):
     "Designs decoded from the target and a normal latent (Sohn et al. 2015, Ma et al. 2019)"
-    hidden:tuple=(128, 128, 128)   # widths of encoder and decoder
-    latent:int=None                # numbers that a target leaves open; default: as many as the design has
-    epochs:int=250                 # passes over the training rows
-    batch:int=256                  # rows a step
-    lr:float=8e-3                  # highest learning rate
+    hidden:tuple[int, ...]=(128, 128, 128)  # widths of encoder and decoder
+    latent:int|None=None                    # numbers that a target leaves open; default: as many as the design has
+    epochs:int=250                          # passes over the training rows
+    batch:int=256                           # rows a step
+    lr:float=8e-3                           # highest learning rate
 
-    def block(self, features, context): return CVAEBlock(features, context, self.latent or features, self.hidden)
+    def block(self, features:int, context:int) -> CVAEBlock: return CVAEBlock(features, context, self.latent or features, self.hidden)

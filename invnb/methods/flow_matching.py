@@ -7,20 +7,24 @@ __all__ = ['VelocityField', 'FlowMatching']
 
 # %% ../../nbs/methods/10_flow_matching.ipynb #9577da05
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from ..core import check_count
-from .generative import Generative
+from ..core import check_count, progress_bar
+from .generative import Block, Generative
 from .method import register_method
 from ..nets import mlp
 
 # %% ../../nbs/methods/10_flow_matching.ipynb #7e47e53b
-class VelocityField(nn.Module):
+class VelocityField(Block):
     "p(x | c): where standard normal noise ends that follows a learned velocity from t = 0 to 1"
-    def __init__(self, features, context, hidden, steps):
+    waves:Tensor           # (4,) frequencies
+
+    def __init__(self, features:int, context:int, hidden:Sequence[int], steps:int):
         super().__init__()
         self.features, self.steps = features, check_count("steps", steps)
         self.register_buffer("waves", math.pi * 2. ** torch.arange(-1, 3), persistent=False)
@@ -31,15 +35,15 @@ class VelocityField(nn.Module):
         waves = (place[..., None] * self.waves).flatten(1)
         return self.net(torch.cat([place, waves.sin(), waves.cos(), c], 1))
 
-    def loss(self, x, c, generator):
+    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
         t, noise = torch.rand(len(x), 1, generator=generator).to(x), torch.randn(x.shape, generator=generator).to(x)
         return (self((1 - t) * noise + t * x, t, c) - (x - noise)).square().mean()
 
-    def draw(self, c, generator):
+    def draw(self, c:Tensor, generator:Generator) -> Tensor:
         x = torch.randn(len(c), self.features, generator=generator).to(c)
         times = 1 - (1 - torch.arange(self.steps + 1) / self.steps).square()
-        for t, dt in zip(times.tolist(), times.diff().tolist()):
-            at = lambda t: torch.full((len(x), 1), t).to(c)
+        for t, dt in progress_bar(list(zip(times.tolist(), times.diff().tolist())), "path", "step"):
+            at:Callable[[float], Tensor] = lambda t: torch.full((len(x), 1), t).to(c)
             middle = x + dt / 2 * self(x, at(t), c)
             x = x + dt * self(middle, at(t + dt / 2), c)
         return x
@@ -49,10 +53,10 @@ class VelocityField(nn.Module):
 @dataclass
 class FlowMatching(Generative):
     "Draws by following a learned velocity (Lipman et al. 2023)"
-    hidden:tuple=(256, 256, 256)   # widths of the hidden layers
-    steps:int=20                   # of the path, two network calls each
-    epochs:int=300                 # passes over the training rows
-    batch:int=256                  # rows a step
-    lr:float=4e-3                  # highest learning rate
+    hidden:tuple[int, ...]=(256, 256, 256)  # widths of the hidden layers
+    steps:int=20                            # of the path, two network calls each
+    epochs:int=300                          # passes over the training rows
+    batch:int=256                           # rows a step
+    lr:float=4e-3                           # highest learning rate
 
-    def block(self, features, context): return VelocityField(features, context, self.hidden, self.steps)
+    def block(self, features:int, context:int) -> VelocityField: return VelocityField(features, context, self.hidden, self.steps)

@@ -6,25 +6,27 @@
 __all__ = ['kernel', 'mmd', 'InvertibleNet', 'bidirectional_loss', 'self_checked_draw', 'INN']
 
 # %% ../../nbs/methods/08_inn.ipynb #4ff0dc23
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch, zuko
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn.functional import pad
 from zuko.flows.coupling import GeneralCouplingTransform
 from zuko.lazy import LazyComposedTransform, UnconditionalTransform
 from zuko.transforms import MonotonicAffineTransform, PermutationTransform
 
-from ..core import check_count
-from .generative import Generative
+from ..core import Data, check_count
+from .generative import Block, Generative
 from .method import register_method
 
 # %% ../../nbs/methods/08_inn.ipynb #0056c28f
-def kernel(a:Tensor, b:Tensor, widths=(.2, .6, 1.5, 4.)) -> Tensor:
+def kernel(a:Tensor, b:Tensor, widths:Sequence[float]=(.2, .6, 1.5, 4.)) -> Tensor:
     "Sum of inverse multiquadrics, (n, m) for (n, d) and (m, d)"
     square = (a[:, None] - b).square().sum(2) if a.shape[1] < 16 else torch.cdist(a, b).square()
-    return sum(1 / (1 + square / h**2) for h in widths)
+    return cast(Tensor, sum(1 / (1 + square / h**2) for h in widths))
 
 def mmd(a:Tensor,    # (n, d)
         b:Tensor,    # (m, d)
@@ -33,9 +35,11 @@ def mmd(a:Tensor,    # (n, d)
     return kernel(a, a).mean() + kernel(b, b).mean() - 2 * kernel(a, b).mean()
 
 # %% ../../nbs/methods/08_inn.ipynb #36e0c8ef
-class InvertibleNet(nn.Module):
+class InvertibleNet(Block):
     "x and padding to c, z and padding, and back"
-    def __init__(self, features, context, latent, padding, blocks, hidden, noise, tries):
+    box:Tensor             # (2, features) standardised bounds of the designs
+
+    def __init__(self, features:int, context:int, latent:int, padding:int, blocks:int, hidden:Sequence[int], noise:float, tries:int):
         super().__init__()
         self.features, self.context, self.latent, self.noise, self.tries = features, context, latent, noise, check_count("tries", tries)
         self.width = width = max(features, context + latent) + padding
@@ -44,7 +48,7 @@ class InvertibleNet(nn.Module):
             layers += [GeneralCouplingTransform(width, 0, torch.arange(width) % 2 == half, univariate=partial(MonotonicAffineTransform, slope=.1), hidden_features=hidden, activation=nn.GELU) for half in (0, 1)]
             layers += [UnconditionalTransform(PermutationTransform, torch.randperm(width), buffer=True)]
         self.layers = LazyComposedTransform(*layers)
-        self.register_buffer("box", torch.tensor([[-torch.inf], [torch.inf]]).repeat(1, features))    # standardised bounds of the designs
+        self.register_buffer("box", torch.tensor([[-torch.inf], [torch.inf]]).repeat(1, features))
 
     def forward(self, x:Tensor) -> Tensor:     # (n, features) to (n, width): c, z, padding
         return self.layers(None)(pad(x, (0, self.width - self.features)))
@@ -53,7 +57,7 @@ class InvertibleNet(nn.Module):
         return self.layers(None).inv(out)
 
 # %% ../../nbs/methods/08_inn.ipynb #7eb9b3fd
-def bidirectional_loss(self:InvertibleNet, x:Tensor, c:Tensor, generator) -> Tensor:
+def bidirectional_loss(self:InvertibleNet, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
     "Squared errors where the answer is known (weight 30), discrepancies where only its distribution is (weight 10)"
     normal = lambda width: torch.randn(len(x), width, generator=generator).to(x)
     wide, rest = self.width - self.features, self.width - self.context - self.latent
@@ -65,7 +69,7 @@ def bidirectional_loss(self:InvertibleNet, x:Tensor, c:Tensor, generator) -> Ten
     back, padding = self.back(torch.cat([own, drawn])).split([self.features, wide], 1)
     return forwards + 30 * (mean(back[:len(x)] - x) + mean(padding)) + 10 * mmd(back[len(x):], x)
 
-def self_checked_draw(self:InvertibleNet, c:Tensor, generator) -> Tensor:
+def self_checked_draw(self:InvertibleNet, c:Tensor, generator:Generator) -> Tensor:
     "A design for each row of `c`: of `tries` draws, the one that the network itself takes nearest to `c`"
     many = c.repeat_interleave(self.tries, 0)
     z = torch.randn(len(many), self.latent, generator=generator).to(c)
@@ -75,26 +79,26 @@ def self_checked_draw(self:InvertibleNet, c:Tensor, generator) -> Tensor:
     missed = (self(x)[:, :self.context] - many).square().mean(1).nan_to_num(torch.inf).view(len(c), self.tries)
     return x.view(len(c), self.tries, -1)[torch.arange(len(c), device=c.device), missed.argmin(1)]
 
-InvertibleNet.loss, InvertibleNet.draw = bidirectional_loss, self_checked_draw
+InvertibleNet.loss, InvertibleNet.draw = bidirectional_loss, self_checked_draw      # type: ignore[assignment,method-assign]
 
 # %% ../../nbs/methods/08_inn.ipynb #0031834c
 @register_method("inn")
 @dataclass
 class INN(Generative):
     "Draws by running an invertible network backwards (Ardizzone et al. 2019)"
-    blocks:int=3               # of two couplings and a shuffle
-    hidden:tuple=(128, 128)    # widths of the networks inside the couplings
-    latent:int=2               # numbers that stand for what the measurement does not tell
-    padding:int=4              # zeros beyond the wider side
-    noise:float=.05            # on paddings, latents and measurements while training, in standard deviations
-    tries:int=8                # draws for a candidate, of which the network's own choice is kept; 1: as published
-    epochs:int=40              # passes over the training rows
-    batch:int=256              # rows a step
-    lr:float=6e-3              # highest learning rate
+    blocks:int=3                       # of two couplings and a shuffle
+    hidden:tuple[int, ...]=(128, 128)  # widths of the networks inside the couplings
+    latent:int=2                       # numbers that stand for what the measurement does not tell
+    padding:int=4                      # zeros beyond the wider side
+    noise:float=.05                    # on paddings, latents and measurements while training, in standard deviations
+    tries:int=8                        # draws for a candidate, of which the network's own choice is kept; 1: as published
+    epochs:int=40                      # passes over the training rows
+    batch:int=256                      # rows a step
+    lr:float=6e-3                      # highest learning rate
     counts_first, longest = False, None
 
-    def block(self, features, context): return InvertibleNet(features, context, self.latent, self.padding, self.blocks, self.hidden, self.noise, self.tries)
+    def block(self, features:int, context:int) -> InvertibleNet: return InvertibleNet(features, context, self.latent, self.padding, self.blocks, self.hidden, self.noise, self.tries)
 
-    def learn(self, data, seed, progress):
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
         super().learn(data, seed, progress)
-        self.net.rest.box.copy_(self.net.x_scale(self.net.bounds))
+        cast(InvertibleNet, self.net.rest).box.copy_(self.net.x_scale(self.net.bounds))

@@ -7,25 +7,27 @@ __all__ = ['GaussianMixture', 'MDN']
 
 # %% ../../nbs/methods/06_mdn.ipynb #a42b6e33
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from .generative import Generative
+from .generative import Block, Generative
 from .method import register_method
 from ..nets import mlp
 
 # %% ../../nbs/methods/06_mdn.ipynb #e90267d1
-class GaussianMixture(nn.Module):
+class GaussianMixture(Block):
     "p(x | c): a mixture of Gaussians with full covariances"
-    def __init__(self, features, context, components, hidden):
+    def __init__(self, features:int, context:int, components:int, hidden:Sequence[int]):
         super().__init__()
         self.shape, self.lower = (components, features), torch.tril_indices(features, features).tolist()
         self.net = mlp([context, *hidden, components * (1 + features + len(self.lower[0]))])
-        with torch.no_grad(): self.net[-1].bias[components:components * (1 + features)].normal_()
+        with torch.no_grad(): cast(nn.Linear, self.net[-1]).bias[components:components * (1 + features)].normal_()
 
-    def parts(self, c:Tensor) -> tuple:
+    def parts(self, c:Tensor) -> tuple[Tensor, Tensor, Tensor]:
         "Log weights (n, K), centres (n, K, d) and precision factors L (n, K, d, d)"
         k, d = self.shape
         weights, centres, entries = self.net(c).split([k, k * d, k * len(self.lower[0])], 1)
@@ -38,9 +40,9 @@ class GaussianMixture(nn.Module):
         z = (L @ (x[:, None] - centres)[..., None])[..., 0]
         return (weights - .5 * z.square().sum(2) + L.diagonal(dim1=2, dim2=3).log().sum(2)).logsumexp(1) - .5 * x.shape[1] * math.log(2 * math.pi)
 
-    def loss(self, x, c, generator): return -self.log_prob(x, c).mean()
+    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor: return -self.log_prob(x, c).mean()
 
-    def draw(self, c, generator):
+    def draw(self, c:Tensor, generator:Generator) -> Tensor:
         weights, centres, L = self.parts(c)
         u = torch.rand(len(c), 1, generator=generator).to(c)
         chosen = (u > weights.exp().cumsum(1)).sum(1).clamp_max(self.shape[0] - 1)
@@ -52,10 +54,10 @@ class GaussianMixture(nn.Module):
 @dataclass
 class MDN(Generative):
     "Draws from a mixture of Gaussians with full covariances (Bishop 1994)"
-    components:int=64          # Gaussians
-    hidden:tuple=(128, 128)    # widths of the hidden layers
-    epochs:int=100             # passes over the training rows
-    batch:int=128              # rows a step
-    lr:float=2e-3              # highest learning rate
+    components:int=64                  # Gaussians
+    hidden:tuple[int, ...]=(128, 128)  # widths of the hidden layers
+    epochs:int=100                     # passes over the training rows
+    batch:int=128                      # rows a step
+    lr:float=2e-3                      # highest learning rate
 
-    def block(self, features, context): return GaussianMixture(features, context, self.components, self.hidden)
+    def block(self, features:int, context:int) -> GaussianMixture: return GaussianMixture(features, context, self.components, self.hidden)

@@ -4,18 +4,21 @@
 
 # %% auto #0
 __all__ = ['boundary_loss', 'AdamSearch', 'value_and_jacobian', 'damped_step', 'LevenbergMarquardt', 'rank_distinct',
-           'uniform_starts', 'make_bank', 'NeuralAdjoint', 'neural_adjoint_paper']
+           'best_first', 'uniform_starts', 'make_bank', 'nearest_starts', 'NeuralAdjoint', 'neural_adjoint_paper']
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #8eb7feea
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+from typing_extensions import Self
 
-from ..core import as_bounds, stream
+from ..core import Data, as_bounds, progress_bar, stream
 from .method import Method, Part, register_method
-from .surrogate import Surrogate, SurrogateMethod
+from .surrogate import FrozenNet, Surrogate, SurrogateMethod, SurrogateNet
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #bfad49d5
 def boundary_loss(x:Tensor,        # (..., dx) designs
@@ -34,19 +37,19 @@ class AdamSearch(Part):
     boundary:float=.1      # weight of the boundary loss
     reduction:str="sum"    # of the boundary loss over starts: "sum", or "mean" as for the meta-material
 
-    def __call__(self, net,        # the surrogate's network
-                 x:Tensor,         # (N, S, dx) starts
-                 targets:Tensor,   # (N, dy)
-                 bounds:Tensor,    # (2, dx)
-                ) -> Tensor:       # (N, S, dx)
+    def __call__(self, net:SurrogateNet,  # the surrogate's network
+                 x:Tensor,                # (N, S, dx) starts
+                 targets:Tensor,          # (N, dy)
+                 bounds:Tensor,           # (2, dx)
+                ) -> Tensor:              # (N, S, dx)
         "Follow the gradient from every start"
         return torch.stack([self.descend(net, starts, y, bounds) for starts, y in zip(x, targets)])
 
-    def descend(self, net, x, y, bounds):
+    def descend(self, net:SurrogateNet, x:Tensor, y:Tensor, bounds:Tensor) -> Tensor:     # (S, dx), of one target
         x = x.clone().requires_grad_()
         optimizer = torch.optim.Adam([x], lr=self.lr)
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=.5, patience=10)
-        for _ in range(self.steps):
+        for _ in progress_bar(range(self.steps), "descent", "step"):
             outside = boundary_loss(x, bounds)
             loss = (net(x) - y).square().mean() + self.boundary * getattr(outside, self.reduction)()
             optimizer.zero_grad()
@@ -56,22 +59,22 @@ class AdamSearch(Part):
         return x.detach()
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #eed3864e
-def value_and_jacobian(net, x:Tensor):   # x: (n, dx)
+def value_and_jacobian(net:Callable[[Tensor], Tensor], x:Tensor) -> tuple[Tensor, Tensor]:   # x: (n, dx)
     "`net(x)` (n, dy) and its derivative (n, dy, dx), by whichever mode needs fewer passes"
     x = x.detach().requires_grad_()
     y = net(x)
     if y.shape[1] <= x.shape[1]:
         rows = [torch.autograd.grad(y[:, j].sum(), x, retain_graph=j + 1 < y.shape[1])[0] for j in range(y.shape[1])]
         return y.detach(), torch.stack(rows, 1)
-    push = lambda v: torch.func.jvp(net, (x.detach(),), (v.expand_as(x),))
-    y, columns = torch.func.vmap(push, out_dims=(None, 2))(torch.eye(x.shape[1]).to(x))
+    push:Callable[[Tensor], tuple[Tensor, ...]] = lambda v: torch.func.jvp(net, (x.detach(),), (v.expand_as(x),))
+    y, columns = torch.func.vmap(push, out_dims=(None, 2))(torch.eye(x.shape[1]).to(x))      # type: ignore[arg-type]  # torch does not say that None is allowed
     return y.detach(), columns.detach()
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #c69ef49c
-def damped_step(J:Tensor,     # (n, dy, dx)
-                r:Tensor,     # (n, dy) what is missing
-                damping,      # (n,) lambda
-               ) -> Tensor:   # (n, dx)
+def damped_step(J:Tensor,        # (n, dy, dx)
+                r:Tensor,        # (n, dy) what is missing
+                damping:Tensor,  # (n,) lambda
+               ) -> Tensor:      # (n, dx)
     "argmin |J d - r|^2 + damping |d|^2, for each row"
     dy, dx = J.shape[1:]
     wide = dy <= dx
@@ -89,7 +92,7 @@ class LevenbergMarquardt(Part):
     damping:float=1e-4     # the first one, relative to half widths and standard deviations
     enough:float=1e-4      # stop where the misfit is below this share of the surrogate's held-out error
 
-    def __call__(self, net, x:Tensor, targets:Tensor, bounds:Tensor) -> Tensor:
+    def __call__(self, net:SurrogateNet, x:Tensor, targets:Tensor, bounds:Tensor) -> Tensor:
         "From starts (N, S, dx) to designs (N, S, dx), all rows at once"
         centre, half = bounds.mean(0), (bounds[1] - bounds[0]) / 2
         y_scale = net.y_scale.std.square().mean().sqrt()
@@ -111,7 +114,7 @@ class LevenbergMarquardt(Part):
             if len(rows) == 0: break
         return torch.minimum(torch.maximum(centre + half * u, bounds[0]), bounds[1]).view_as(x)
 
-    def step(self, u, J, missing, damping):
+    def step(self, u:Tensor, J:Tensor, missing:Tensor, damping:Tensor) -> Tensor:
         "One damped step inside the box [-1, 1]: coordinates that would leave stay on the border, the others solve for the rest"
         delta = damped_step(J, missing, damping)
         leaves = (u + delta).abs() > 1
@@ -132,8 +135,19 @@ def rank_distinct(u:Tensor,        # (N, S, dx) designs, in half widths of the b
     same = (torch.cdist(u, u, p=torch.inf) < apart).tril(-1).any(2)
     return order.gather(1, same.to(torch.int8).argsort(dim=1, stable=True))
 
+# %% ../../nbs/methods/02_neural_adjoint.ipynb #6d0b6bdf
+def best_first(x:Tensor,        # (N, S, dx) designs
+               misfit:Tensor,   # (N, S) what the surrogate expects
+               n:int,           # how many to keep
+               bounds:Tensor,   # (2, dx)
+               apart:float,     # closer than this (in half widths of the box) counts as the same; 0: nothing does
+              ) -> Tensor:      # (N, n, dx)
+    "The `n` best designs of each target"
+    order = rank_distinct(x / ((bounds[1] - bounds[0]) / 2).clamp_min(1e-30), misfit, apart) if apart else misfit.argsort(dim=1, stable=True)
+    return x.gather(1, order[:, :n, None].expand(-1, -1, x.shape[2]))
+
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #11576d13
-def uniform_starts(shape:tuple, bounds:Tensor, generator) -> Tensor:
+def uniform_starts(shape:tuple[int, ...], bounds:Tensor, generator:Generator) -> Tensor:
     "Designs uniform in the box, (*shape, dx)"
     u = torch.rand(*shape, bounds.shape[1], generator=generator).to(bounds)
     return bounds[0] + (bounds[1] - bounds[0]) * u
@@ -142,7 +156,7 @@ def uniform_starts(shape:tuple, bounds:Tensor, generator) -> Tensor:
 def make_bank(x:Tensor,            # (rows, dx) training designs
               bounds:Tensor,       # (2, dx)
               size:int,            # designs wanted
-              generator,
+              generator:Generator,
              ) -> Tensor:          # (size, dx), inside the box
     "Training designs, a random choice of them, or all of them and moved copies"
     keep = torch.randperm(len(x), generator=generator)[:size].to(x.device)
@@ -155,37 +169,47 @@ def make_bank(x:Tensor,            # (rows, dx) training designs
     else: x = x[keep]
     return torch.minimum(torch.maximum(x, bounds[0]), bounds[1])
 
+# %% ../../nbs/methods/02_neural_adjoint.ipynb #7074bdb0
+def nearest_starts(bank:Tensor,      # (rows, dx) designs to choose from
+                   known:Tensor,     # (rows, dy) what the surrogate expects of each
+                   targets:Tensor,   # (N, dy)
+                   count:int,        # starts a target; in a circle where there are fewer designs
+                  ) -> Tensor:       # (N, count, dx)
+    "The designs of the bank whose expected measurements are nearest"
+    nearest = torch.cdist(targets, known, compute_mode='donot_use_mm_for_euclid_dist').topk(min(count, len(known)), largest=False).indices
+    return bank[nearest[:, torch.arange(count) % nearest.shape[1]]]
+
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #b3703e02
 @register_method("neural_adjoint")
 @dataclass
 class NeuralAdjoint(SurrogateMethod):
     "Designs found by descending a frozen surrogate's misfit (Ren et al. 2020)"
-    solver:Part=field(default_factory=LevenbergMarquardt)              # how: `LevenbergMarquardt` or `AdamSearch`
-    starts:str|Method="data"       # "data": nearest of the training designs; "uniform": anywhere in the box; a method: its proposals
-    n_starts:int=None              # starts a target; default: a quarter more than the designs asked for
-    bank:int=8000                  # training designs to choose starts from
-    apart:float=.005               # candidates closer than this (in half widths of the box) are the same; 0: keep all
-    box:tuple=None                 # (2, dx) where to search; default: the bounds of the data
-    chunk:int=8192                 # starts in memory at once
+    solver:Callable[[SurrogateNet, Tensor, Tensor, Tensor], Tensor]=field(default_factory=LevenbergMarquardt)  # how: `LevenbergMarquardt`, `AdamSearch`, or another `Part` that is called like them
+    starts:str|Method="data"                        # "data": nearest of the training designs; "uniform": anywhere in the box; a method: its proposals
+    n_starts:int|None=None                          # starts a target; default: a quarter more than the designs asked for
+    bank:int=8000                                   # training designs to choose starts from
+    apart:float=.005                                # candidates closer than this (in half widths of the box) are the same; 0: keep all
+    box:Tensor|Sequence[Sequence[float]]|None=None  # (2, dx) where to search; default: the bounds of the data
+    chunk:int=8192                                  # starts in memory at once
 
     @classmethod
-    def paper(cls, hidden=(500, 500, 500, 500), box=None):
+    def paper(cls, hidden:tuple[int, ...]=(500, 500, 500, 500), box:Tensor|Sequence[Sequence[float]]|None=None) -> Self:
         "The published procedure: its surrogate, 2,048 uniform starts, 300 steps of Adam, a boundary loss"
         return cls(Surrogate.paper(hidden), AdamSearch(), starts="uniform", n_starts=2048, apart=0., box=box)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         self.starts_came_fitted = isinstance(self.starts, Method) and hasattr(self.starts, "net")
 
-    def build(self, dx, dy, bank=0, starts=None):
+    def build(self, dx:int, dy:int, bank:int=0, starts:dict[str, Any]|None=None) -> FrozenNet:      # starts: the sizes of that method
         net = super().build(dx, dy)
         net.register_buffer("bank", torch.zeros(bank, dx))
-        if starts:
+        if starts and isinstance(self.starts, Method):
             self.starts.sizes, self.starts.net = starts, self.starts.build(**starts)
             net.starts = self.starts.net
         return net
 
-    def learn(self, data, seed, progress):
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
         if not (self.starts in ("data", "uniform") or isinstance(self.starts, Method)): raise ValueError(f"starts: expected 'data', 'uniform' or a method, got {self.starts!r}")
         super().learn(data, seed, progress)
         x = data.train[0]
@@ -193,30 +217,30 @@ class NeuralAdjoint(SurrogateMethod):
         if isinstance(self.starts, Method):
             if not self.starts_came_fitted: self.starts.fit(data, seed, progress=progress)
             self.sizes["starts"], self.net.starts = self.starts.sizes, self.starts.net.to(x.device)
-        if self.starts == "data": 
+        if self.starts == "data":
             self.sizes["bank"] = self.bank
             self.net.bank = make_bank(x, self.net.bounds, self.bank, stream("NeuralAdjoint", "bank", seed)).to(self.net.bounds)
 
-    def candidates(self, targets, n, generator):
+    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
         net, count = self.net, max(n, self.n_starts or math.ceil(1.25 * n))
         seed = int(torch.randint(2**62, (), generator=generator))
-        known = torch.cat([net.surrogate(part) for part in net.bank.split(self.chunk)]) if self.starts == "data" else None
+        known = torch.cat([net.surrogate(part) for part in net.get_buffer("bank").split(self.chunk)]) if self.starts == "data" else None
         found = []
-        for i, part in enumerate(targets.split(max(1, self.chunk // count))):
+        for i, part in enumerate(progress_bar(targets.split(max(1, self.chunk // count)), "search", "part")):
             starts = self.choose_starts(part, count, known, stream(seed, i))
             x = self.solver(net.surrogate, starts, part, net.bounds)
             misfit = self.misfit(x, part).clamp_min(getattr(self.solver, "enough", 0.) * net.surrogate.error.nan_to_num(0.))   # below that, all are equal: the nearest start first
-            order = misfit.argsort(dim=1, stable=True)
-            if self.apart: order = rank_distinct(x / ((net.bounds[1] - net.bounds[0]) / 2).clamp_min(1e-30), misfit, self.apart)
-            found.append(x.gather(1, order[:, :n, None].expand(-1, -1, x.shape[2])))
+            found.append(best_first(x, misfit, n, net.bounds, self.apart))
         return torch.cat(found)
 
-    def choose_starts(self, targets, count, known, generator):
+    def choose_starts(self, targets:Tensor, count:int, known:Tensor|None, generator:Generator) -> Tensor:      # known: what the surrogate expects of the bank
         "(N, count, dx) designs to start from"
-        if self.starts == "uniform": return uniform_starts((len(targets), count), self.net.bounds, generator)
-        if self.starts != "data": return self.starts.candidates(targets, count, generator)
-        nearest = torch.cdist(targets, known, compute_mode='donot_use_mm_for_euclid_dist').topk(min(count, len(known)), largest=False).indices
-        return self.net.bank[nearest[:, torch.arange(count) % nearest.shape[1]]]
+        if isinstance(self.starts, Method): return self.starts.candidates(targets, count, generator)
+        if known is None: return uniform_starts((len(targets), count), self.net.bounds, generator)
+        return nearest_starts(self.net.get_buffer("bank"), known, targets, count)
 
+# %% ../../nbs/methods/02_neural_adjoint.ipynb #bd44ab30
 @register_method("neural_adjoint_paper")
-def neural_adjoint_paper(**options): return NeuralAdjoint.paper(**options)
+def neural_adjoint_paper(**options:Any) -> NeuralAdjoint:     # options: those of `NeuralAdjoint.paper`
+    "The neural adjoint as Ren et al. (2020) published it"
+    return NeuralAdjoint.paper(**options)

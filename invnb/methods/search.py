@@ -14,12 +14,12 @@ from typing import Callable
 import numpy as np
 import torch
 from scipy.optimize import least_squares
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from ..core import check_count, stream
-from .method import Method, register_method
+from ..core import Data, check_count, progress_bar, stream
+from .method import Method, Till, register_method
 from .neural_adjoint import rank_distinct, uniform_starts
-from .surrogate import SurrogateMethod
+from .surrogate import FrozenNet, SurrogateMethod
 
 # %% ../../nbs/methods/11_search.ipynb #23279ac0
 @register_method("random_search")
@@ -28,19 +28,20 @@ class RandomSearch(Method):
     "Training designs drawn at random, whatever the target"
     exchangeable = True
 
-    def build(self, dx, dy, rows):
+    def build(self, dx:int, dy:int, rows:int) -> nn.Module:
         net = nn.Module()
         net.register_buffer("x", torch.zeros(rows, dx))
         return net
 
-    def learn(self, data, seed, progress):
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
         x = data.train[0]
         self.sizes = dict(dx=x.shape[1], dy=data.y.shape[1], rows=len(x))
         self.net = self.build(**self.sizes).to(x.device)
-        self.net.x.copy_(x)
+        self.net.get_buffer("x").copy_(x)
 
-    def candidates(self, targets, n, generator):
-        return self.net.x[torch.randint(len(self.net.x), (len(targets), n), generator=generator).to(targets.device)]
+    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
+        x = self.net.get_buffer("x")
+        return x[torch.randint(len(x), (len(targets), n), generator=generator).to(targets.device)]
 
 # %% ../../nbs/methods/11_search.ipynb #d7f2a218
 @register_method("ranked_search")
@@ -49,11 +50,11 @@ class RankedSearch(SurrogateMethod):
     "Random designs of the box, ranked by the misfit that the surrogate expects"
     proposals:int=2048             # designs that it looks at; never fewer than are asked for
 
-    def candidates(self, targets, n, generator):
+    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
         x = uniform_starts((max(n, check_count("proposals", self.proposals)),), self.net.bounds, generator)
         y = self.net.surrogate(x)
         misfit = lambda part: torch.cdist(part, y, compute_mode='donot_use_mm_for_euclid_dist')   # the faster way rounds small misfits to nothing
-        return torch.cat([x[misfit(part).topk(n, largest=False).indices] for part in targets.split(1024)])
+        return torch.cat([x[misfit(part).topk(n, largest=False).indices] for part in progress_bar(targets.split(1024), "ranking", "part")])
 
 # %% ../../nbs/methods/11_search.ipynb #ff0a8a46
 @register_method("genetic_search")
@@ -68,26 +69,26 @@ class GeneticSearch(SurrogateMethod):
     apart:float=.005               # candidates closer than this (in half widths of the box) are the same
     chunk:int=8192                 # designs in memory at once
 
-    def build(self, dx, dy, rows=0):
+    def build(self, dx:int, dy:int, rows:int=0) -> FrozenNet:
         net = super().build(dx, dy)
         net.register_buffer("designs", torch.zeros(rows, dx))
         return net
 
-    def learn(self, data, seed, progress):
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
         super().learn(data, seed, progress)
         x, (lower, upper) = data.train[0], data.bounds
         self.sizes["rows"], self.net.designs = len(x), torch.minimum(torch.maximum(x, lower), upper)
 
-    def candidates(self, targets, n, generator):
+    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
         size = max(n, check_count("population", self.population, 2))
         seed = int(torch.randint(2**62, (), generator=generator))
-        return torch.cat([self.evolve(part, size, stream(seed))[:, :n] for part in targets.split(max(1, self.chunk // size))])
+        return torch.cat([self.evolve(part, size, stream(seed))[:, :n] for part in progress_bar(targets.split(max(1, self.chunk // size)), "evolution", "part")])
 
-    def evolve(self, targets, size, generator):
+    def evolve(self, targets:Tensor, size:int, generator:Generator) -> Tensor:
         "(N, size, dx) designs of the last generation, best first, repetitions last"
-        net, (lower, upper) = self.net, self.net.bounds
+        designs, (lower, upper) = self.net.get_buffer("designs"), self.net.bounds
         draw = lambda kind, *shape: kind(*shape, generator=generator).to(targets.device)
-        x = net.designs[draw(partial(torch.randint, len(net.designs)), (size,))].expand(len(targets), -1, -1)
+        x = designs[draw(partial(torch.randint, len(designs)), (size,))].expand(len(targets), -1, -1)
         misfit = self.misfit(x, targets)
         pick = lambda x, rows: x.gather(1, rows[..., None].expand(-1, -1, x.shape[2]))
         for generation in range(check_count("generations", self.generations)):
@@ -103,30 +104,30 @@ class GeneticSearch(SurrogateMethod):
         return pick(x, rank_distinct(x / ((upper - lower) / 2).clamp_min(1e-30), misfit, self.apart))
 
 # %% ../../nbs/methods/11_search.ipynb #dc46457e
-def least_squares_search(simulate:Callable,     # (n, dx) -> (n, dy)
-                         start:Tensor,          # (dx,) inside the box
-                         target:Tensor,         # (dy,)
-                         bounds:Tensor,         # (2, dx)
-                         scale:float,           # a typical deviation of the measurements: residuals are divided by it
-                         difference:float=1e-3, # step of the finite differences, in half widths of the box
-                        ) -> Tensor:            # (dx,) where the search ended
+def least_squares_search(simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, dy)
+                         start:Tensor,                         # (dx,) inside the box
+                         target:Tensor,                        # (dy,)
+                         bounds:Tensor,                        # (2, dx)
+                         scale:float,                          # a typical deviation of the measurements: residuals are divided by it
+                         difference:float=1e-3,                # step of the finite differences, in half widths of the box
+                        ) -> Tensor:                           # (dx,) where the search ended
     "Bounded least squares on `simulate` itself, from one start, with finite differences"
     lower, upper = bounds
     free, centre, half = upper > lower, (lower + upper) / 2, (upper - lower) / 2
-    def design(u):                                      # (n, free parameters) in half widths
+    def design(u:np.ndarray) -> Tensor:                                      # (n, free parameters) in half widths
         x = start.repeat(len(u), 1)
         x[:, free] = centre[free] + half[free] * torch.as_tensor(u).to(x)
         return torch.minimum(torch.maximum(x, lower), upper)
-    def missed(u):                                      # (n, dy), NaN where the simulation failed
+    def missed(u:np.ndarray) -> np.ndarray:                                      # (n, dy), NaN where the simulation failed
         r = ((simulate(design(u)) - target) / scale).double().cpu().numpy()
         return np.where(np.isfinite(r).all(1, keepdims=True), r, np.nan)
     u = ((start - centre) / half)[free].double().cpu().numpy().clip(-1 + 1e-6, 1 - 1e-6)
     known = {u.tobytes(): missed(u[None])[0]}           # each design is bought once
     if np.isnan(known[u.tobytes()]).any() or not free.any(): return start
-    def residual(u):
+    def residual(u:np.ndarray) -> np.ndarray:
         if u.tobytes() not in known: known[u.tobytes()] = missed(u[None])[0]
         return np.nan_to_num(known[u.tobytes()], nan=1e10)
-    def jacobian(u):
+    def jacobian(u:np.ndarray) -> np.ndarray:
         h = np.where(u > 0, -difference, difference)
         return np.nan_to_num((missed(u + np.diag(h)) - residual(u)) / h[:, None]).T
     return design(least_squares(residual, u, jacobian, bounds=(-1, 1), method='trf').x[None])[0]
@@ -140,32 +141,33 @@ class DirectSearch(Method):
     "Least squares on the true simulator, from the training designs whose measurements are nearest: no network"
     difference:float=1e-3          # step of the finite differences, in half widths of the box
 
-    def build(self, dx, dy, rows):
+    def build(self, dx:int, dy:int, rows:int) -> nn.Module:
         net = nn.Module()
         for name, shape in dict(x=(rows, dx), y=(rows, dy), bounds=(2, dx)).items(): net.register_buffer(name, torch.zeros(shape))
         return net
 
-    def learn(self, data, seed, progress):
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
         (x, y), (lower, upper) = data.train, data.bounds
         self.sizes = dict(dx=x.shape[1], dy=y.shape[1], rows=len(x))
         self.net = self.build(**self.sizes).to(x.device)
         for name, value in dict(x=torch.minimum(torch.maximum(x, lower), upper), y=y, bounds=data.bounds).items(): self.net.get_buffer(name).copy_(value)
 
-    def candidates(self, targets, n, generator):
+    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
         "Without simulations there is nothing to improve: the nearest rows of the table, in a circle if they are few"
-        rows = min(n, len(self.net.y))
-        distance = lambda part: torch.cdist(part, self.net.y, compute_mode='donot_use_mm_for_euclid_dist')
-        nearest = torch.cat([distance(part).topk(rows, largest=False).indices for part in targets.split(1024)])
-        return self.net.x[nearest[:, torch.arange(n, device=nearest.device) % rows]]
+        x, y = self.net.get_buffer("x"), self.net.get_buffer("y")
+        rows = min(n, len(y))
+        distance = lambda part: torch.cdist(part, y, compute_mode='donot_use_mm_for_euclid_dist')
+        nearest = torch.cat([distance(part).topk(rows, largest=False).indices for part in progress_bar(targets.split(1024), "nearest rows", "part")])
+        return x[nearest[:, torch.arange(n, device=nearest.device) % rows]]
 
-    def spend(self, till, targets, budget, generator):
-        scale = float(self.net.y.std(0, correction=0).square().mean().sqrt()) or 1.
-        for i, starts in enumerate(self.candidates(targets, budget, generator)):
-            def buy(x):
+    def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
+        scale = float(self.net.get_buffer("y").std(0, correction=0).square().mean().sqrt()) or 1.
+        for i, starts in enumerate(progress_bar(self.candidates(targets, budget, generator), "least squares", "target")):
+            def buy(x:Tensor) -> Tensor:
                 left = budget - int(till.spent[i])
                 if left: y = till(x[:left], torch.full((min(left, len(x)),), i))
                 if len(x) > left: raise Spent
                 return y
             try:
-                for start in itertools.cycle(starts): least_squares_search(buy, start, targets[i], self.net.bounds, scale, self.difference)
+                for start in itertools.cycle(starts): least_squares_search(buy, start, targets[i], self.net.get_buffer("bounds"), scale, self.difference)
             except Spent: pass

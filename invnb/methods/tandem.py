@@ -9,12 +9,12 @@ __all__ = ['trusted_box', 'imagine', 'Tandem']
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ..core import Data, stream
 from .method import register_method
 from .neural_adjoint import boundary_loss, uniform_starts
-from .surrogate import SurrogateMethod
+from .surrogate import FrozenNet, SurrogateMethod
 from ..nets import mlp, seeded, train
 
 # %% ../../nbs/methods/04_tandem.ipynb #0c0f5cc7
@@ -27,7 +27,7 @@ def trusted_box(x:Tensor,        # (rows, dx) training designs
     return torch.stack([torch.maximum(bounds[0], mean - reach*std), torch.minimum(bounds[1], mean + reach*std)])
 
 # %% ../../nbs/methods/04_tandem.ipynb #a7224bef
-def imagine(data:Data, net:nn.Module, box:Tensor, generator) -> Data:
+def imagine(data:Data, net:nn.Module, box:Tensor, generator:Generator) -> Data:
     "`data`, and as many training rows again: designs uniform in `box`, and what the surrogate `net` expects of them"
     x = uniform_starts((len(data),), box, generator)
     with torch.no_grad(): y = net(x)
@@ -38,30 +38,30 @@ def imagine(data:Data, net:nn.Module, box:Tensor, generator) -> Data:
 @dataclass
 class Tandem(SurrogateMethod):
     "An inverse network trained through a frozen surrogate (Liu et al. 2018): one answer to each target, repeated where more are asked for"
-    hidden:tuple=(128, 128, 128)   # widths of the inverse network's hidden layers
-    epochs:int=150                 # passes over the measurements, those of the table and as many imagined ones
-    batch:int=512                  # rows a step
-    lr:float=5e-3                  # highest learning rate
-    boundary:float=.3              # weight of the boundary loss: half widths outside against squared standard deviations missed
-    reach:float=2.4                # how far from their mean training designs are trusted, in standard deviations
+    hidden:tuple[int, ...]=(128, 128, 128)  # widths of the inverse network's hidden layers
+    epochs:int=150                          # passes over the measurements, those of the table and as many imagined ones
+    batch:int=512                           # rows a step
+    lr:float=5e-3                           # highest learning rate
+    boundary:float=.3                       # weight of the boundary loss: half widths outside against squared standard deviations missed
+    reach:float=2.4                         # how far from their mean training designs are trusted, in standard deviations
 
-    def build(self, dx, dy):
+    def build(self, dx:int, dy:int) -> FrozenNet:
         net = super().build(dx, dy)
         with torch.random.fork_rng(devices=[]): net.inverse = mlp([dy, *self.hidden, dx])
         return net
 
-    def learn(self, data, seed, progress):
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
         with seeded(stream("Tandem", "weights", seed)): super().learn(data, seed, progress)
         box = trusted_box(data.train[0], self.net.bounds, self.reach)
         more = imagine(data, self.net.surrogate, box, stream("Tandem", "imagine", seed))
-        self.history = train(self.net.inverse, lambda x, y: self.loss(y, box), more, self.epochs, self.batch, self.lr, generator=stream("Tandem", "order", seed), progress=progress, label="tandem")
+        self.history = train(self.net.get_submodule("inverse"), lambda x, y: self.loss(y, box), more, self.epochs, self.batch, self.lr, generator=stream("Tandem", "order", seed), progress=progress, label="tandem")
 
-    def inverse(self, y):
+    def inverse(self, y:Tensor) -> Tensor:
         "h: standardised measurements in; designs out, in half widths around the centre of the box"
         lower, upper = self.net.bounds
-        return (lower + upper) / 2 + (upper - lower) / 2 * self.net.inverse(self.net.surrogate.y_scale(y))
+        return (lower + upper) / 2 + (upper - lower) / 2 * self.net.get_submodule("inverse")(self.net.surrogate.y_scale(y))
 
-    def loss(self, y, box):
+    def loss(self, y:Tensor, box:Tensor) -> Tensor:
         "|g(h(y)) - y|^2 in standard deviations, plus the boundary loss in half widths"
         x, scale = self.inverse(y), self.net.surrogate.y_scale
         missed = scale(self.net.surrogate(x)) - scale(y)
@@ -69,7 +69,7 @@ class Tandem(SurrogateMethod):
         outside = boundary_loss(x, box) / torch.where(half > 0, half, 1.)
         return missed.square().mean() + self.boundary * outside.sum(1).mean()
 
-    def candidates(self, targets, n, generator):
+    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
         lower, upper = self.net.bounds
         x = torch.minimum(torch.maximum(self.inverse(targets), lower), upper)
         return x[:, None].repeat(1, n, 1)

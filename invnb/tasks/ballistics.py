@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core import as_matrix
-from .task import Task, register_task
+from .task import Axes, Task, register_task
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #4cd48030
 def ballistics_prior(n:int, generator:torch.Generator) -> Tensor:    # (n, 4)
@@ -28,7 +28,7 @@ def ballistics_prior(n:int, generator:torch.Generator) -> Tensor:    # (n, 4)
 relaxation_time = .2/.25                 # τ = m/k (s): how long drag takes to eat a velocity
 fall_speed = 9.81*relaxation_time        # w = gτ (m/s): the speed at which drag carries the weight
 
-def launch(x:Tensor):                    # (n, 4) throws
+def launch(x:Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:      # (n, 4) throws
     "Place and height (m), horizontal and vertical velocity (m/s) at the start, each (n,), in float64"
     place, height, angle, speed = x.double().unbind(1)
     return place, height, 15*speed*angle.cos(), 15*speed*angle.sin()
@@ -78,9 +78,10 @@ ballistics_box       = torch.tensor([[-2, 0, math.radians(9), 2/15], [2, 3.5, ma
 ballistics_paper_box = torch.tensor([[-1, .5, .157, .46], [1, 2.5, 1.413, 1.56]])      # the search box of Ren et al. (2020)
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #c73ad942
-def draw_flights(x,       # (n, 4) throws
-                 y,       # (1,) where they should land (m), or None
-                 ax):     # matplotlib axes
+def draw_flights(x:Tensor,       # (n, 4) throws
+                 y:Tensor|None,  # (1,) where they should land (m), or None
+                 ax:Axes,        # matplotlib axes
+                ) -> None:
     "Trajectories from the start (ring) to the landing (dot), the wanted landing a cross on the ground"
     x = as_matrix("x", x, width=4).cpu()
     paths = flight(x, landing_time(x)[:, None]*torch.linspace(0, 1, 100))

@@ -29,9 +29,9 @@ class SimulationCache:
     task:str            # the name of the task
     version:int=1       # of the simulator
 
-    def find(self, designs:list) -> dict:   # tuples of floats -> {design: its measurement}
+    def find(self, designs:list[tuple[float, ...]]) -> dict[tuple[float, ...], np.ndarray]:   # tuples of floats -> {design: its measurement}
         "Those that are in the file"
-        found, bad = {}, []
+        found, bad = dict[tuple[float, ...], np.ndarray](), list[tuple[str, int, bytes]]()
         with self.open() as file:
             for design in designs:
                 row = file.execute("SELECT y, checksum FROM simulations WHERE task = ? AND version = ? AND x = ?", (self.task, self.version, pack(design))).fetchone()
@@ -42,7 +42,7 @@ class SimulationCache:
         if bad: warnings.warn(f"{self.path}: {len(bad)} simulations do not match their checksum, and are computed again", stacklevel=2)
         return found
 
-    def add(self, design:tuple, y:np.ndarray) -> None:
+    def add(self, design:tuple[float, ...], y:np.ndarray) -> None:
         with self.open() as file, file:
             file.execute("INSERT OR REPLACE INTO simulations VALUES (?, ?, ?, ?, ?)", (self.task, self.version, pack(design), pack(y), self.checksum(pack(design), pack(y))))
 
@@ -68,15 +68,15 @@ def pack(numbers:Any) -> bytes: return np.asarray(numbers, dtype=float).tobytes(
 @dataclass(eq=False)
 class PerDesign:
     "A batch simulator made of a function of one design; rows keep their order, equal designs are paid once"
-    simulate:Callable            # a list of dx floats -> dy numbers
-    workers:int=1                # processes of this machine, each with one design at a time
-    executor:Executor|Callable[[], Executor]|None=None   # instead of them: a pool, or a function that gives one
-    limit:float|None=None        # seconds that a call may take
-    tries:int=2                  # how often a design may lose its process
-    failures:tuple=()            # exceptions which say that this design cannot be simulated
-    cache:SimulationCache|None=None   # where simulations are kept
-    dy:int|None=None             # how many numbers it returns; learned from the first that works
-    pool:Any=field(default=None, init=False, repr=False)   # of threads, each with a process
+    simulate:Callable[[list[float]], Any]                 # a list of dx floats -> dy numbers
+    workers:int=1                                         # processes of this machine, each with one design at a time
+    executor:Executor|Callable[[], Executor]|None=None    # instead of them: a pool, or a function that gives one
+    limit:float|None=None                                 # seconds that a call may take
+    tries:int=2                                           # how often a design may lose its process
+    failures:tuple[type[BaseException], ...]=()           # exceptions which say that this design cannot be simulated
+    cache:SimulationCache|None=None                       # where simulations are kept
+    dy:int|None=None                                      # how many numbers it returns; learned from the first that works
+    pool:Any=field(default=None, init=False, repr=False)  # of threads, each with a process
 
     def __call__(self, x:Tensor) -> Tensor:   # (n, dx) -> (n, dy)
         designs = [tuple(row) for row in x.double().tolist()]
@@ -100,7 +100,7 @@ class PerDesign:
         if y.ndim != 1 or len(y) == 0: raise ValueError(f"simulate: expected a list of numbers for a design, got shape {y.shape}")
         return y
 
-    def table(self, designs:list, found:dict) -> Tensor:
+    def table(self, designs:list[tuple[float, ...]], found:dict[tuple[float, ...], np.ndarray]) -> Tensor:
         "(n, dy), rows of NaN where there is nothing"
         whole = {len(y) for y in found.values() if len(y) > 1 or not np.isnan(y).all()} | ({self.dy} if self.dy else set())
         if len(whole) > 1: raise ValueError(f"simulate: expected as many numbers for each design, got {sorted(whole)}")
@@ -114,6 +114,6 @@ class PerDesign:
         if self.pool is None: self.pool = ThreadPoolExecutor(check_count("workers", self.workers))
         return self.pool
 
-    def __getstate__(self) -> dict: return {**self.__dict__, "pool": None}           # threads do not travel to other processes
+    def __getstate__(self) -> dict[str, Any]: return {**self.__dict__, "pool": None}           # threads do not travel to other processes
 
-def directly(limit:None, work:Callable, *args:Any) -> Any: return work(*args)
+def directly(limit:None, work:Callable[..., Any], *args:Any) -> Any: return work(*args)

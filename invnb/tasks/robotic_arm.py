@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core import as_matrix
-from .task import Task, register_task
+from .task import Axes, Task, register_task
 
 # %% ../../nbs/tasks/02_robotic_arm.ipynb #db9a0e87
 link_lengths = (.5, .5, 1.)
@@ -45,10 +45,11 @@ arm_box       = torch.tensor([[-1., -2, -2, -2], [1, 2, 2, 2]])
 arm_paper_box = torch.tensor([[-.6, -1.2, -1.2, -1.2], [.6, 1.2, 1.2, 1.2]])      # the search box of Ren et al. (2020)
 
 # %% ../../nbs/tasks/02_robotic_arm.ipynb #bc1548fd
-def draw_arm(x,                        # (n, 4) designs
-             y,                        # (2,) where the hand should be, or None
-             ax,                       # matplotlib axes
-             angles:str="ardizzone"):
+def draw_arm(x:Tensor,                # (n, 4) designs
+             y:Tensor|None,           # (2,) where the hand should be, or None
+             ax:Axes,                 # matplotlib axes
+             angles:str="ardizzone",  # as in `arm_joints`
+            ) -> None:
     "The poses of the arm: rail dotted, base square, joints round, the wanted place of the hand a cross"
     joints = arm_joints(as_matrix("x", x, width=4), angles).cpu()
     ax.axvline(0, color='k', ls=':', lw=1.2)

@@ -8,25 +8,26 @@ __all__ = ['shell_wavelengths', 'riccati_bessel', 'scattered_share', 'scattering
 
 # %% ../../nbs/tasks/05_shell.ipynb #4bbdb1cc
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from ..core import as_matrix
-from .task import Task, draw_spectra, register_task
+from ..core import as_matrix, progress_bar
+from .task import Axes, Task, draw_spectra, register_task
 
 # %% ../../nbs/tasks/05_shell.ipynb #50bded7d
-def riccati_bessel(rho:Tensor,     # positive arguments, any shape, float64
-                   orders:int,     # highest order, at least 1
-                  ) -> tuple:      # psi, its derivative, chi, its derivative, each (orders, *rho.shape), for orders 1, 2, ...
+def riccati_bessel(rho:Tensor,                                 # positive arguments, any shape, float64
+                   orders:int,                                 # highest order, at least 1
+                  ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # psi, its derivative, chi, its derivative, each (orders, *rho.shape), for orders 1, 2, ...
     "The Riccati-Bessel functions $\\rho j_l(\\rho)$ and $-\\rho y_l(\\rho)$, and their derivatives"
     sin, cos = rho.sin(), rho.cos()
-    def upward(*f):
-        f = list(f)
+    def upward(*first:Tensor) -> Tensor:
+        f = list(first)
         for l in range(1, orders): f.append((2*l + 1)/rho*f[l] - f[l-1])
         return torch.stack(f)
     turn = orders + 1.                                        # above this argument no order is beyond its turning point
-    def downward(rho):
+    def downward(rho:Tensor) -> Tensor:
         f = [torch.full_like(rho, 1e-150), torch.zeros_like(rho)]                     # order `orders + 25`, and the one above
         for l in range(orders + 25, 0, -1): f.insert(0, (2*l + 1)/rho*f[0] - f[1])
         chi_0, chi_1 = rho.cos(), rho.cos()/rho + rho.sin()
@@ -37,13 +38,13 @@ def riccati_bessel(rho:Tensor,     # positive arguments, any shape, float64
     return psi[1:], psi[:-1] - l_over_rho*psi[1:], chi[1:], chi[:-1] - l_over_rho*chi[1:]
 
 # %% ../../nbs/tasks/05_shell.ipynb #71165e9d
-def scattered_share(radius:Tensor,       # (n, layers) outer radius of each layer from the core outwards (nm)
-                    index:list,          # real refractive index of each layer and of the surroundings, numbers or (w,)
-                    wavelength:Tensor,   # (w,) in vacuum (nm)
-                    orders:int=15,       # highest angular order
-                   ) -> Tensor:          # (2, orders, n, w) squared Mie coefficients, TE |b|^2, then TM |a|^2
+def scattered_share(radius:Tensor,                 # (n, layers) outer radius of each layer from the core outwards (nm)
+                    index:Sequence[float|Tensor],  # real refractive index of each layer and of the surroundings, numbers or (w,)
+                    wavelength:Tensor,             # (w,) in vacuum (nm)
+                    orders:int=15,                 # highest angular order
+                   ) -> Tensor:                    # (2, orders, n, w) squared Mie coefficients, TE |b|^2, then TM |a|^2
     "How much of its light each order and polarisation scatters, for spheres made of clear concentric layers"
-    k, A, B = 2*math.pi/wavelength, 1., 0.
+    k, A, B = 2*math.pi/wavelength, wavelength.new_ones(()), wavelength.new_zeros(())
     for r, inside, outside in zip(radius.T, index, index[1:]):
         psi, dpsi, chi, dchi = riccati_bessel(inside*k*r[:, None], orders)
         ratio = inside/outside*torch.ones_like(wavelength)
@@ -52,7 +53,7 @@ def scattered_share(radius:Tensor,       # (n, layers) outer radius of each laye
         A, B = du*chi - u*dchi, u*dpsi - du*psi
     return B**2/(A**2 + B**2)
 
-def scattering_efficiency(radius:Tensor, index:list, wavelength:Tensor, orders:int=15) -> Tensor:     # (n, w)
+def scattering_efficiency(radius:Tensor, index:Sequence[float|Tensor], wavelength:Tensor, orders:int=15) -> Tensor:     # (n, w)
     "Scattering cross-section of each sphere, divided by the area of its shadow"
     l = torch.arange(1., orders + 1, dtype=wavelength.dtype, device=wavelength.device)[:, None, None]
     return 2/(2*math.pi/wavelength*index[-1]*radius[:, -1:])**2 * ((2*l + 1)*scattered_share(radius, index, wavelength, orders)).sum((0, 1))
@@ -64,7 +65,7 @@ def shell_thickness(x:Tensor) -> Tensor:       # (n, 8) nm, float64
     "Thicknesses of scaled designs, from the core outwards; the first is the radius of the core"
     return 50 + 20*x.double()
 
-def shell_indices(wavelength:Tensor) -> list:  # (w,) nm -> nine indices: eight layers and water
+def shell_indices(wavelength:Tensor) -> list[float|Tensor]:  # (w,) nm -> nine indices: eight layers and water
     "Silica and titania in turn, in water"
     silica, water = 2.04**.5, 1.77**.5
     titania = (5.913 + .2441/((wavelength/1000)**2 - .0803)).sqrt()
@@ -75,21 +76,22 @@ def shell_scattering(x:Tensor,       # (n, 8) thicknesses, scaled: (nm - 50)/20
                     ) -> Tensor:     # (n, 201) scattering efficiency at `shell_wavelengths`, of the dtype of x
     "Scattering cross-section of each onion in water, divided by the area of its shadow"
     wavelength = shell_wavelengths.to(x.device)
-    def efficiency(layers):
+    def efficiency(layers:Tensor) -> Tensor:
         Q = scattering_efficiency(layers.cumsum(1), shell_indices(wavelength), wavelength)
         return torch.where((layers > 0).all(1, keepdim=True), Q, torch.nan)
-    return torch.cat([efficiency(layers) for layers in shell_thickness(x).split(128)]).to(x.dtype)
+    return torch.cat([efficiency(layers) for layers in progress_bar(shell_thickness(x).split(128), "shells", "part")]).to(x.dtype)
 
 # %% ../../nbs/tasks/05_shell.ipynb #2e38a445
-def draw_shell(x,       # (n, 8) designs; the first eight onions are drawn, and the spectra of all
-               y,       # (201,) wanted scattering efficiency, or None
-               ax):     # matplotlib axes
+def draw_shell(x:Tensor,       # (n, 8) designs; the first eight onions are drawn, and the spectra of all
+               y:Tensor|None,  # (201,) wanted scattering efficiency, or None
+               ax:Axes,        # matplotlib axes
+              ) -> None:
     "Spectra of the onions, and above them their cross-sections: titania filled, silica white"
     x = as_matrix("x", x, width=8)
     colours = draw_spectra(("wavelength (nm)", shell_wavelengths), shell_scattering(x), y, "scattering efficiency", ax)
     radius = shell_thickness(x[:8]).clamp(min=0).cumsum(1).cpu()
     pitch, angle = 2.15*float(radius.max()), torch.linspace(0, 2*math.pi, 181)
-    inset = ax.inset_axes([.02, .68, .96, .31])
+    inset = ax.inset_axes((.02, .68, .96, .31))
     for i, (layers, colour) in enumerate(zip(radius, colours)):
         for j in range(7, -1, -1):                                        # from the outside: each disc covers the middle of the one before
             inset.fill(i*pitch + layers[j]*angle.cos(), layers[j]*angle.sin(), fc=colour if j % 2 else 'w', ec='k', lw=.4)

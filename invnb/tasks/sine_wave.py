@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core import as_matrix
-from .task import Task, register_task
+from .task import Axes, Task, register_task
 
 # %% ../../nbs/tasks/01_sine_wave.ipynb #14bf4401
 def sine_height(x:Tensor,     # (n, 2) designs
@@ -19,19 +19,21 @@ def sine_height(x:Tensor,     # (n, 2) designs
     return torch.sin(3*torch.pi*x[:, :1]) + torch.cos(3*torch.pi*x[:, 1:])
 
 # %% ../../nbs/tasks/01_sine_wave.ipynb #9ce85d7b
-def draw_sine(x,              # (n, 2) designs, marked by rings
-              y,              # (1,) target, its level curves are drawn; or None
-              ax):            # matplotlib axes
+def draw_sine(x:Tensor,       # (n, 2) designs, marked by rings
+              y:Tensor|None,  # (1,) target, its level curves are drawn; or None
+              ax:Axes,        # matplotlib axes
+             ) -> None:
     "The landscape with designs on top, and the curves on which the target is met"
     side = torch.linspace(-1, 1, 401)
     height = sine_height(torch.cartesian_prod(side, side)).view(401, 401).T.numpy()
     ax.imshow(height, origin='lower', extent=(-1, 1, -1, 1), cmap='gray', vmin=-3.5, vmax=2)
     if y is not None: ax.contour(side, side, height, levels=[float(y[0])], colors='k', linewidths=1.6)
-    ax.scatter(*as_matrix("x", x, width=2).T, s=28, facecolors='w', edgecolors='k', linewidths=1, zorder=3)
+    x1, x2 = as_matrix("x", x, width=2).T
+    ax.scatter(x1, x2, s=28, facecolors='w', edgecolors='k', linewidths=1, zorder=3)
     ax.set(xlabel='design $x_1$', ylabel='design $x_2$', xlim=(-1, 1), ylim=(-1, 1), xticks=[-1, -.5, 0, .5, 1], yticks=[-1, -.5, 0, .5, 1])
 
 # %% ../../nbs/tasks/01_sine_wave.ipynb #349440f3
 @register_task("sine_wave")
 def sine_wave() -> Task:
     "The sine wave, task D2 of Ren et al. (2020): a point of the square and the height of the landscape there"
-    return Task("sine_wave", sine_height, [[-1, -1], [1, 1]], x_names=("x1", "x2"), y_names=("height y",), draw=draw_sine)
+    return Task("sine_wave", sine_height, torch.tensor([[-1., -1.], [1., 1.]]), x_names=("x1", "x2"), y_names=("height y",), draw=draw_sine)

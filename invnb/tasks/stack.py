@@ -8,18 +8,19 @@ __all__ = ['stack_indices', 'graphene_nm', 'stack_wavelengths', 'multilayer', 's
 
 # %% ../../nbs/tasks/04_stack.ipynb #e5747fe7
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from ..core import as_matrix
-from .task import Task, draw_spectra, register_task
+from ..core import as_matrix, progress_bar
+from .task import Axes, Task, draw_spectra, register_task
 
 # %% ../../nbs/tasks/04_stack.ipynb #76b393be
-def multilayer(n:list,               # refractive indices: where the light comes from, each layer, where it leaves
-               d:list,               # thickness of each layer (nm): numbers, or (rows, 1)
-               wavelength:Tensor,    # (w,) in vacuum (nm)
-              ) -> tuple:            # reflectance and transmittance, each (rows, w), or (w,) if every thickness is a number
+def multilayer(n:Sequence[complex],        # refractive indices: where the light comes from, each layer, where it leaves
+               d:Sequence[float|Tensor],   # thickness of each layer (nm): numbers, or (rows, 1)
+               wavelength:Tensor,          # (w,) in vacuum (nm)
+              ) -> tuple[Tensor, Tensor]:  # reflectance and transmittance, each (rows, w), or (w,) if every thickness is a number
     "Shares of the power that a multilayer reflects and transmits at normal incidence"
     E, H = torch.ones_like(wavelength), n[-1]*torch.ones_like(wavelength)
     for n_j, d_j in zip(reversed(n[1:-1]), reversed(d)):
@@ -43,21 +44,22 @@ def stack_absorptance(x:Tensor,      # (n, 5) film thicknesses, scaled: (nm - 27
                      ) -> Tensor:    # (n, 256) absorptance at `stack_wavelengths`, of the dtype of x
     "Share of the light from the glass that each stack absorbs"
     wavelength, (glass, graphene, nitride, air) = stack_wavelengths.to(x.device), stack_indices.values()
-    def absorptance(films):
+    def absorptance(films:Tensor) -> Tensor:
         R, T = multilayer([glass, *[graphene, nitride]*5, air], [d for film in films.T for d in (graphene_nm, film[:, None])], wavelength)
         return torch.where((films >= 0).all(1, keepdim=True), 1 - R - T, torch.nan)
-    return torch.cat([absorptance(films) for films in stack_thickness(x).split(100)]).to(x.dtype)
+    return torch.cat([absorptance(films) for films in progress_bar(stack_thickness(x).split(100), "stacks", "part")]).to(x.dtype)
 
 # %% ../../nbs/tasks/04_stack.ipynb #588b0e62
-def draw_stack(x,       # (n, 5) designs; the layers of the first eight are drawn, and the spectra of all
-               y,       # (256,) wanted absorptance, or None
-               ax):     # matplotlib axes
+def draw_stack(x:Tensor,       # (n, 5) designs; the layers of the first eight are drawn, and the spectra of all
+               y:Tensor|None,  # (256,) wanted absorptance, or None
+               ax:Axes,        # matplotlib axes
+              ) -> None:
     "Spectra of the stacks, and above them the layers from glass to air: films shaded, graphene black"
     x = as_matrix("x", x, width=5)
     colours = draw_spectra(("wavelength (nm)", stack_wavelengths), stack_absorptance(x), y, "absorptance", ax)
     films = stack_thickness(x[:8]).clamp(min=0).cpu()
     edges = torch.cat([torch.zeros(len(films), 1), films.cumsum(1)], 1)                  # (n, 6); the sheets are far too thin to be drawn to scale
-    inset = ax.inset_axes([.08, .71, .86, .26])
+    inset = ax.inset_axes((.08, .71, .86, .26))
     height = min(.8, .25*len(films))                                                     # one stack alone is a bar, not a wall
     for i, (film, edge, colour) in enumerate(zip(films, edges, colours)):
         inset.barh(i, film, height, left=edge[:-1], color=colour, alpha=.45, lw=0)
