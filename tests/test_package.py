@@ -38,6 +38,21 @@ def test_version():
     assert f'__version__ = "{settings["DEFAULT"]["version"]}"' in (ROOT/'invnb'/'__init__.py').read_text()
 
 
+def test_dependencies_are_few():
+    "What a user must install; a new one needs a reason, and a change here"
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(ROOT/'settings.ini')
+    names = [re.match('[a-z_-]+', r).group() for r in settings['DEFAULT']['requirements'].split()]
+    assert names == 'torch numpy scipy matplotlib fastcore safetensors tqdm pandas ipywidgets loky cloudpickle zuko typing_extensions'.split()
+
+
+def test_import_is_light():
+    "`import invnb` loads itself and nothing else; the benchmark's commands start without torch"
+    before, after = (set(bash(f'python -c "{code}import sys; print(*sys.modules)"', ROOT).split()) for code in ('', 'import invnb; '))
+    assert after - before == {'invnb'}
+    assert 'torch' not in bash('python -c "import invnb.bench.cli, sys; print(*sys.modules)"', ROOT).split()
+
+
 def test_readme_is_the_home_page():
     text, figures = readme()
     assert (ROOT/'README.md').read_text(encoding='utf-8') == text, "stale: make readme"
