@@ -78,7 +78,7 @@ def read_record(path:str|Path) -> Record:
         with safe_open(path, "pt") as f:
             header, names = f.metadata() or {}, list(f.keys())
             if header.get("format", "").startswith("invnb record") and header["format"] != FORMAT: raise ValueError(f"{path}: expected format {FORMAT!r}, got {header['format']!r} of another version of invnb")
-            if set(header) != {"spec", "facts", "checksum", "format"} or names != ["error"]: raise ValueError(f"{path}: expected a record of invnb, got a file with {names}")
+            if set(header) != {"spec", "facts", "checksum", "format"} or header["format"] != FORMAT or names != ["error"]: raise ValueError(f"{path}: expected a record of invnb, got a file with {names}")
             error = f.get_tensor("error")
         if checksum(header["spec"], header["facts"], error) != header["checksum"]: raise ValueError(f"{path}: damaged (its content does not match its checksum)")
     except (SafetensorError, OSError, TypeError, AttributeError) as e: raise ValueError(f"{path}: damaged ({e})") from e     # the last two: a header or a type of numbers that no record has
