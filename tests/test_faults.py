@@ -230,7 +230,7 @@ def test_clock_jumps(tmp_path, calm):
 def test_ctrl_c(tmp_path, workers):
     "SIGINT to the whole group, as a terminal sends it: one line, exit code 130, soon, and the same command goes on"
     ask = [str(Path(sys.executable).with_name("invnb_bench")), *f"--preset smoke --tasks robotic_arm --methods ranked_search --rows 2000 --seeds 4 --workers {workers} --out {tmp_path / 'bench'}".split()]
-    process = subprocess.Popen(ask, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(ask, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a shell's background job would ignore it
     while process.poll() is None and not list((tmp_path / "bench").glob("*.safetensors")): time.sleep(.05)
     kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "bench").glob("*.safetensors")}
     begin = time.monotonic()

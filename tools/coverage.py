@@ -54,7 +54,7 @@ def main(arguments):
             if done.returncode: raise SystemExit(done.stderr[-1500:])
         tests = subprocess.run([sys.executable, '-m', 'coverage', 'run', '-m', 'pytest', '--deselect', 'tests/test_notebooks.py', *arguments], cwd=ROOT, env=env)
         subprocess.run([sys.executable, '-m', 'coverage', 'combine', '-q', folder], cwd=ROOT, env=env, check=True)
-        report = subprocess.run([sys.executable, '-m', 'coverage', 'report', '-m', f'--fail-under={LEAST}'], cwd=ROOT, env=env)
+        report = subprocess.run([sys.executable, '-m', 'coverage', 'report', '-m', '--include=invnb/*', f'--fail-under={LEAST}'], cwd=ROOT, env=env)
         return tests.returncode or report.returncode
 
 
