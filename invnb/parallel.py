@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['here', 'children', 'EXECUTORS', 'kill_group', 'answer', 'serve', 'LostProcess', 'TookTooLong', 'Child', 'isolated',
-           'outcomes', 'outcome_of', 'Here', 'open_executor']
+           'outcomes', 'again', 'give_up', 'outcome_of', 'Here', 'open_executor']
 
 # %% ../nbs/02_parallel.ipynb #3e6a9b3b
 import os, pickle, queue, signal, subprocess, sys, threading, traceback, weakref
 from collections import Counter, deque
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from typing import IO, Any, Callable, Iterator, cast
+from typing import IO, Any, Callable, Generator, Iterator, cast
 
 import cloudpickle
 
@@ -26,8 +26,9 @@ def answer(request:bytes) -> bytes:
     try:
         work, args = pickle.loads(request)
         return cloudpickle.dumps((True, work(*args)))
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         story = traceback.format_exc()
+        if isinstance(e, SystemExit): e = RuntimeError(f"SystemExit: {e}")                      # an exit of the simulator is not one of the parent
         try: pickle.loads(reply := cloudpickle.dumps((False, e, story)))                        # not every exception survives the way
         except Exception: reply = cloudpickle.dumps((False, RuntimeError(f"{type(e).__name__}: {e}"), story))
         return reply
@@ -56,15 +57,18 @@ class TookTooLong(TimeoutError):
 class Child:
     "A Python process that computes one call after another, each within a time limit"
     process:subprocess.Popen[bytes]|None = None
+    thread:int|None = None      # whose child it is
 
     def __call__(self, work:Callable[..., Any], # what to call; may be defined in a notebook
                  *args:Any,
-                 limit:float|None=None,         # seconds
+                 limit:float|None=None,         # seconds; the start of a new process and the imports that `work` needs do not count, those within it do
                 ) -> Any:
         "`work(*args)`, its exception, `TookTooLong`, or `LostProcess`"
         if limit is not None and not limit > 0: raise ValueError(f"limit: expected seconds above 0, got {limit!r}")
-        request, expired = cloudpickle.dumps((work, args)), threading.Event()
-        process = self.process if self.process is not None and self.process.poll() is None else self.start()
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+            if limit is not None: self(callable, work)                                  # brings it there, off the clock
+        request, expired, process = cloudpickle.dumps((work, args)), threading.Event(), cast("subprocess.Popen[bytes]", self.process)
         asks, replies = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
         def stop() -> None: expired.set(); kill_group(process.pid)
         clock = threading.Timer(limit if limit is not None else threading.TIMEOUT_MAX, stop)
@@ -83,10 +87,9 @@ class Child:
         if good: return value
         raise value from RuntimeError("in a process of its own\n" + story[0])
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> None:
         env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
         self.process = subprocess.Popen([sys.executable, "-c", "from invnb.parallel import serve; serve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, start_new_session=True)
-        return self.process
 
     def close(self) -> None:
         "Kill the process"
@@ -106,7 +109,10 @@ def isolated(limit:float|None,   # seconds; None: as long as it takes
              work:Callable[..., Any],
              *args:Any) -> Any:
     "`work(*args)` in the child process of this thread; see `Child`"
-    if not hasattr(here, "child"): children.add(child := Child()); here.child = child
+    if not hasattr(here, "child"):
+        here.child = Child()
+        here.child.thread = threading.get_ident()
+        children.add(here.child)
     return here.child(work, *args, limit=limit)
 
 # %% ../nbs/02_parallel.ipynb #c9dd8af3
@@ -115,12 +121,12 @@ def outcomes(work:Callable[..., Any],                   # called with each job's
              executor:Executor|Callable[[], Executor],  # a pool, or a function that gives a working one
              tries:int=3,                               # how often a job may lose its worker
              enough:threading.Event|None=None,          # once it is set nothing new is begun, and what runs is waited for
-            ) -> Iterator[tuple[Any, Any]]:             # name, and the result or the exception, as they come
+            ) -> Generator[tuple[Any, Any], None, None]:   # name, and the result or the exception, as they come
     "Compute all jobs; those whose worker was lost run again, alone"
     renew = executor if not isinstance(executor, Executor) else lambda: executor
     waiting, suspects, lost, running, pool = deque(jobs), deque[Any](), Counter[Any](), {}, renew()
     def submit(names:deque[Any]) -> None:
-        future = pool.submit(work, *jobs[names[0]])
+        future = pool.submit(again, lost[names[0]], work, *jobs[names[0]])
         running[future] = names.popleft()
     try:
         while waiting or suspects or running:
@@ -143,11 +149,24 @@ def outcomes(work:Callable[..., Any],                   # called with each job's
             if pool is before:                                                             # nowhere to go on
                 for name in [*waiting, *suspects]: yield name, broken
                 return
-    except KeyboardInterrupt:
-        for child in children: kill_group(child.process.pid) if child.process else None
+    except (KeyboardInterrupt, GeneratorExit) as e:
+        give_up(pool, workers=isinstance(e, KeyboardInterrupt))
         raise
     finally:
         for future in running: future.cancel()
+
+def again(time:int, work:Callable[..., Any], *args:Any) -> Any:
+    "`work(*args)`, for the `time`-th time: Dask takes a call with the same arguments for one that it knows the answer to"
+    return work(*args)
+
+def give_up(pool:Executor, workers:bool) -> None:     # workers: its own processes, too
+    "Nobody waits any longer for what `pool` computes: kill the children of its threads"
+    threads = {thread.ident for thread in getattr(pool, "_threads", ())}
+    for child in list(children):
+        if child.thread in threads and child.process is not None: kill_group(child.process.pid)
+    for pid in list(getattr(pool, "_processes", None) or {}) if workers else ():
+        try: os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        except ProcessLookupError: pass
 
 def outcome_of(future:Future[Any]) -> Any:
     "The result of a finished call, or its exception"
@@ -186,4 +205,4 @@ def open_executor(kind:str,                 # serial, loky or dask
         except ImportError as e: raise ValueError("executor: dask is not installed; python -m pip install 'invnb[dask]'") from e
         try: client = Client(scheduler, timeout=20) if scheduler else Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         except (OSError, ValueError) as e: raise ValueError(f"scheduler: no Dask scheduler answers at {scheduler!r} ({e})") from e
-        with client: yield client.get_executor()
+        with client: yield client.get_executor(pure=False)

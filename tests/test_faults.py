@@ -12,6 +12,7 @@ from invnb.bench.run import run
 from invnb.bench.store import read_record, read_records
 from invnb.methods.search import RandomSearch, RankedSearch
 from invnb.methods.surrogate import Surrogate
+from invnb.parallel import isolated, outcomes
 from invnb.tasks.per_design import PerDesign, SimulationCache
 from invnb.tasks.task import Task, get_task
 
@@ -290,6 +291,48 @@ def test_dask_cluster_with_workers_killed(tmp_path, calm):
         assert len(killed) == 2
     same(errors(records), calm)
     same(errors(read_records(folder)), calm)
+
+
+def test_dask_tries_again(tmp_path):
+    "a call that loses its process the first time is computed again, and not taken from Dask's memory"
+    distributed = pytest.importorskip("distributed")
+    def once(mark):
+        if os.path.exists(mark): return "done"
+        open(mark, "w").close(); os.kill(os.getpid(), signal.SIGKILL)
+    with distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        assert dict(outcomes(isolated, {0: (None, once, str(tmp_path / "mark"))}, client.get_executor())) == {0: "done"}
+
+
+def test_children_do_not_pile_up(tmp_path):
+    "twelve cells on two workers, each with two simulators at a time: four children, however many cells"
+    def slow(design): return [sum(design)]
+    before = set(workers_of(os.getpid()))
+    task = Task("sums", PerDesign(slow, workers=2), [[0., 0.], [1., 1.]])
+    records = run([task], ["random_search"], range(12), tmp_path, rows=20, targets=2, budget=2, progress=False, executor=lambda: get_reusable_executor(2))
+    serving = [pid for pid in set(workers_of(os.getpid())) - before if b"serve()" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(records) == 12 and 1 <= len(serving) <= 4
+    get_reusable_executor().shutdown()
+
+
+CANCELLED = """
+import sys, time, torch
+from loky import get_reusable_executor
+from invnb.tasks.per_design import PerDesign
+def slow(design):
+    open(sys.argv[1], "w").close(); time.sleep(1000)
+PerDesign(slow, workers=2, executor=None if sys.argv[2] == "threads" else lambda: get_reusable_executor(2), dy=1)(torch.rand(8, 2))
+"""
+
+
+@pytest.mark.parametrize("kind", ["threads", "loky"])
+def test_ctrl_c_ends_simulations(tmp_path, kind):
+    "Ctrl-C while simulations of a quarter of an hour run: the program ends soon"
+    process = subprocess.Popen([sys.executable, "-c", CANCELLED.replace("sys.argv[1]", repr(str(tmp_path / "began"))), "", kind], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    while not (tmp_path / "began").exists() and process.poll() is None: time.sleep(.1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode != 0 and "KeyboardInterrupt" in err
 
 
 def test_dask_from_the_command_line(tmp_path):

@@ -9,7 +9,7 @@ __all__ = ['CountingSimulator', 'one_thread', 'run_cell', 'cell_spec', 'run', 'a
 import copy, os, platform, time, traceback
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable
@@ -111,11 +111,12 @@ def run(tasks:Iterable[str|Task],                            # names, or Task ob
     methods = methods if isinstance(methods, dict) else {name: get_method(name) for name in methods}
     for name, method in methods.items():
         if any(hasattr(part, "net") for part in (method, *vars(method).values())): raise ValueError(f"methods: expected {name} not fitted, nor any part of it: a record could not say what it learned from")
-    folder, records, todo = Path(folder), dict[str, Record](), dict[str, tuple[Any, ...]]()
+    folder, seeds, records, todo = Path(folder), list(seeds), dict[str, Record](), dict[str, tuple[Any, ...]]()
     for task in tasks:
         for name, method in methods.items():
             for seed in seeds:
                 spec = cell_spec(task, name, method, seed, rows, targets, budget)
+                if cell_name(spec) in records or cell_name(spec) in todo: raise ValueError(f"tasks: expected each cell once, got {spec['task']}, {name}, seed {seed} twice; tasks that differ need names or versions that differ")
                 path = folder / f"{cell_name(spec)}.safetensors"
                 try: records[cell_name(spec)] = read_record(path)
                 except ValueError as e:
@@ -130,13 +131,14 @@ def run(tasks:Iterable[str|Task],                            # names, or Task ob
             write_atomic(folder / f"{name}.failed.txt", outcome.encode())
             tqdm.write(f"{name} failed: {outcome.strip().splitlines()[-1]}  (all of it in {folder / name}.failed.txt)")
     with tqdm(total=len(records) + len(todo), initial=len(records), desc="cells", unit="cell", disable=not progress) as bar:
-        for name, outcome in outcomes(attempt, todo, executor or Here(), check_count("tries", tries)):
-            keep(name, outcome if isinstance(outcome, (Record, str)) else "".join(traceback.format_exception(outcome)))
-            bar.set_postfix_str(name.rsplit("-", 1)[0], refresh=False); bar.update()
+        with closing(outcomes(attempt, todo, executor or Here(), check_count("tries", tries))) as results:
+            for name, outcome in results:
+                keep(name, outcome if isinstance(outcome, (Record, str)) else "".join(traceback.format_exception(outcome)))
+                bar.set_postfix_str(name.rsplit("-", 1)[0], refresh=False); bar.update()
     return [records[k] for k in sorted(records)]
 
 def attempt(limit:float|None, *cell:Any) -> Record|str:
     "A record, or the traceback of what went wrong: exceptions do not always survive the way back from a worker"
     try: return run_cell(*cell) if limit is None else isolated(limit, run_cell, *cell)
     except LostProcess: raise
-    except Exception: return traceback.format_exc()
+    except (Exception, SystemExit): return traceback.format_exc()
