@@ -64,6 +64,7 @@ def invnb_report(folder:str,        # where the records are
     "Write r_T.csv, r_T.parquet, ranking.csv, report.md, r_T.png and r_T.svg from records, and print the table and the order of the methods"
     show_report(folder, out)
 
+# %% ../../nbs/bench/04_cli.ipynb #83f538bb
 def cores() -> int: return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 def names(text:str) -> list[str]: return text.replace(",", " ").split()

@@ -58,6 +58,7 @@ def propose_to_file(method:Method,              # fitted
     os.replace(unfinished, path); note.unlink()
     return np.load(path, mmap_mode="r")
 
+# %% ../../nbs/methods/12_many_targets.ipynb #218d35ca
 def fingerprint(method:Method, targets:Tensor|np.ndarray, *settings:int) -> str:
     "Of all that determines the candidates"
     digest = hashlib.blake2b(json.dumps([to_config(method), tuple(targets.shape), settings]).encode(), digest_size=16)
