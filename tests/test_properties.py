@@ -822,6 +822,25 @@ def test_interval(curves, level):
         least, most = outwards(ordered, level)
         assert least + most == len(ordered) - 1 and most - least + 1 >= level*len(ordered)                             # as far from both ends, and at least the share
 
+@given(st.integers(2, 60), sizes_, seeds, st.floats(0, 3))
+def test_tail_reach(targets, columns, seed, tail):
+    errors = (tail*normal(seed, targets, columns, dtype=torch.float64)).exp()
+    d = errors/errors.mean(0)
+    found = pure(tail_reach, d, 2., .95)
+    assert found.shape == (columns,) and found.dtype == torch.float64 and found.isfinite().all() and (found >= 0).all() and ((found > 0) == (targets >= 10)).all() or tail < 1e-3
+    assert torch.allclose(tail_reach(d[shuffle(seed, targets)], 2., .95), found, rtol=1e-9)
+    assert torch.allclose(torch.cat([tail_reach(column, 2., .95) for column in d.split(1, 1)]), found, rtol=1e-9)
+    assert (tail_reach(d, 2.5, .99) >= found).all()
+
+@given(st.lists(st.integers(0, 100), min_size=2, max_size=9, unique=True), seeds, st.floats(.01, .99))
+def test_upper_quantile(values, seed, p):
+    values, weights = torch.tensor(values).double().sort().values, uniform(seed, len(values), 3, dtype=torch.float64) + .01
+    found = pure(upper_quantile, values, weights, p)
+    assert found.shape == (3,) and ((values[0] <= found) & (found <= values[-1])).all() and (upper_quantile(values, weights, p/2) <= found).all()
+    for column, q in zip((weights/weights.sum(0)).T, found):
+        i = int((values < q - 1e-9).sum())
+        assert column[:i].sum() <= p + 1e-9 and column[:i + 1].sum() >= p - 1e-9          # no more than p below it, and p reached with it
+
 @given(st.data())
 def test_paired(data):
     a = data.draw(curves(fail=False))

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['check_errors', 'failures', 'subset_weights', 'over_subsets', 'best_of', 'per_target', 'r_T', 'check_curves', 'reach',
-           'ends', 'interval', 'redraw', 'redrawn', 'outwards', 'redraws', 'by_redraws', 'by_student', 'quantile_of_t',
-           'paired', 'holm', 'good_enough', 'simulations_to', 'solved_within', 'r_over_time']
+           'tail_reach', 'upper_quantile', 'ends', 'interval', 'redraw', 'redrawn', 'outwards', 'redraws', 'by_redraws',
+           'by_student', 'quantile_of_t', 'paired', 'holm', 'good_enough', 'simulations_to', 'solved_within',
+           'r_over_time']
 
 # %% ../../nbs/bench/00_metrics.ipynb #3dd703a2
 import functools, math
@@ -102,6 +103,36 @@ def reach(d:Tensor,                   # (N, n) errors of the targets, each colum
     w = lambda t: 3/skew*(root(1 + skew*(t/N**.5 - skew/(6*N))) - 1)
     return (w(t)*spread).clamp(min=0), (-w(-t)*spread).clamp(min=0)
 
+# %% ../../nbs/bench/00_metrics.ipynb #aa464081
+def tail_reach(d:Tensor,        # (N, n) errors of the targets, each column divided by its mean
+               t:float,         # quantile of Student's t
+               level:float,     # share
+              ) -> Tensor:      # (n,), as shares of the mean
+    "How far above the mean of a sample the true one may lie, if the hardest targets are the beginning of a generalised Pareto tail"
+    N, k = len(d), int(min(len(d)/5, 3*len(d)**.5))
+    if k < 2: return torch.zeros_like(d[0])                                     # too few to show a tail
+    hardest = d.topk(k + 1, 0).values
+    u, excess = hardest[k], hardest[:k] - hardest[k]
+    mean, share = excess.mean(0), k/N
+    theta = torch.logspace(-2.5, 2, 50, dtype=d.dtype)                          # in units of 1/mean
+    xi = (torch.arange(40, dtype=d.dtype) + .5)[:, None, None]/40
+    logs = torch.log1p(theta[:, None, None]*(excess/mean.where(mean > 0, 1))).sum(1)
+    posterior = k*(theta[:, None].log() - xi.log()) - (1 + 1/xi)*logs + (1 - xi).log()     # (40, 50, n)
+    m, order = (xi[..., 0]/theta/(1 - xi[..., 0])).flatten().sort()
+    highest = upper_quantile(m, (posterior - posterior.amax((0, 1))).exp().flatten(0, 1)[order], (1 + level)/2)
+    tail = share*mean*((t**2*(1 - share)/k + highest.clamp(min=1).log().square()).sqrt().exp() - 1)
+    return (t**2*torch.minimum(d, u).var(0)/N + tail.square()).sqrt()
+
+def upper_quantile(values:Tensor,    # (m,), ascending
+                   weights:Tensor,   # (m, n)
+                   p:float,          # share below
+                  ) -> Tensor:       # (n,)
+    "Quantile of weighted values, interpolated: rounding must not make it jump"
+    below = weights.cumsum(0)/weights.sum(0)
+    i = (below < p).sum(0).clamp(1, len(values) - 1)
+    low, high = (below.gather(0, j[None])[0] for j in (i - 1, i))
+    return values[i - 1] + ((p - low)/(high - low)).clamp(0, 1)*(values[i] - values[i - 1])
+
 # %% ../../nbs/bench/00_metrics.ipynb #188522b6
 def ends(e:Tensor,                   # (S, N, n) errors of seeds and targets
          level:float,                # share
@@ -111,10 +142,11 @@ def ends(e:Tensor,                   # (S, N, n) errors of seeds and targets
     d = e/mean.where(mean > 0, 1)
     of_seeds, of_targets = d.mean(1), d.mean(0)
     v_S, v_N = (part.var(0)/len(part) if len(part) > 1 else torch.zeros_like(mean) for part in (of_seeds, of_targets))
+    v_SN = (d - of_seeds[:, None] - of_targets + d.mean((0, 1))).square().sum((0, 1))/max((S - 1)*(N - 1)*S*N, 1)
     t_S, t_N = (float(stdtrit(max(n - 1, 1), (1 + level)/2)) for n in (S, N))
-    log = lambda l_N: ((v_S*t_S + v_N.sqrt()*l_N)/(v_S + v_N).sqrt()).where(v_S + v_N > 0, 0)
+    log = lambda l_N: ((v_S*t_S + v_N.sqrt()*l_N)/(v_S + v_N)*((v_S - v_SN).clamp(min=0) + v_N).sqrt()).where(v_S + v_N > 0, 0)
     below, above = reach(of_targets, t_N) if N > 1 else (torch.zeros_like(mean),)*2
-    return mean*(-log(below + below.square()/2)).exp(), mean*log((1 + above).log()).exp()
+    return mean*(-log(below + below.square()/2)).exp(), mean*log((1 + torch.maximum(above, tail_reach(of_targets, t_N, level))).log()).exp()
 
 def interval(curves:list[Tensor],        # a matrix (N, n) for each training seed, as from `per_target`; the same targets in each
              level:float=.95,            # how often it should hold the truth
