@@ -17,7 +17,7 @@ from invnb.methods.cinn import CINN
 from invnb.methods.search import RandomSearch
 from invnb.methods.surrogate import Surrogate
 from invnb.nets import seeded
-from invnb.tasks import metamaterial
+from invnb.tasks import metamaterial, rcwa
 
 SECONDS = 20.       # that a file may take
 
@@ -459,15 +459,15 @@ def test_official_networks_are_not_executed(tmp_path):
     with pytest.raises(ValueError, match="mm1.pth: expected a file of weights"): metamaterial.from_official(tmp_path)
     assert not (tmp_path/"sprung").exists()
 
-@pytest.mark.parametrize("name, files", [("metamaterial_held_out.safetensors", 250), ("metamaterial.safetensors", 30)])
+@pytest.mark.parametrize("name, files", [("metamaterial_held_out.safetensors", 250), ("metamaterial_cst.safetensors", 250), ("metamaterial.safetensors", 30)])
 def test_bundled_files(tmp_path, monkeypatch, name, files):
-    content = (metamaterial.importlib.resources.files("invnb")/"data"/name).read_bytes()
+    content = (rcwa.importlib.resources.files("invnb")/"data"/name).read_bytes()
     path = tmp_path/"data"/name
     path.parent.mkdir()
-    monkeypatch.setattr(metamaterial.importlib.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(rcwa.importlib.resources, "files", lambda package: tmp_path)
     bits = lambda tensors: {k: v.numpy().tobytes() for k, v in tensors.items()}
     want = bits(safetensors.torch.load(content))
-    assert fuzz(content, range(files), path, lambda: metamaterial.bundled(name), lambda found: bits(found) == want, names=(name,)) > .9*files      # zeros put where zeros were change nothing
+    assert fuzz(content, range(files), path, lambda: rcwa.bundled(name), lambda found: bits(found) == want, names=(name,)) > .9*files      # zeros put where zeros were change nothing
 
 
 # ---- simulations kept in a file ----

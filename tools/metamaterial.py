@@ -65,7 +65,7 @@ def networks(folder, workers):
     save_file(dict(x=torch.cat([part["x"] for part in held]), y=torch.cat([part["y"] for part in held]).half()), str(data/"metamaterial_held_out.safetensors"))
     for path in data.glob("metamaterial*.safetensors"):
         path.chmod(0o644)
-        print(f"{path.name}: {hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()}; to be written in `bundled_files` of nbs/tasks/07_metamaterial.ipynb")
+        print(f"{path.name}: {hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()}; to be written in `bundled_files` of nbs/tasks/06_rcwa.ipynb")
 
 
 @call_parse
