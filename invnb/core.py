@@ -75,7 +75,7 @@ class Data:
         valid = held_out(len(x)) if self.valid is None else torch.as_tensor(self.valid)
         if valid.shape != x.shape[:1] or valid.dtype != torch.bool: raise ValueError(f"valid: expected ({len(x)},) of bool, got {tuple(valid.shape)} of {valid.dtype}")
         if valid.all() or not valid.any(): raise ValueError(f"valid: expected rows on both sides, got {int(valid.sum())} of {len(x)} held out")
-        for name, value in dict(x=x, y=y, bounds=bounds.to(x), valid=valid.to(x.device)).items(): object.__setattr__(self, name, value)
+        for name, value in dict(x=x, y=y.to(x.device), bounds=bounds.to(x), valid=valid.to(x.device)).items(): object.__setattr__(self, name, value)
 
     def __len__(self) -> int: return len(self.x)
     @property

@@ -20,9 +20,9 @@ from .core import Data, check_count, progress_bar, stream
 # %% ../nbs/01_nets.ipynb #3be3d14d
 @contextmanager
 def seeded(generator:Generator) -> Iterator[None]:   # a `stream`: the source of the seed
-    "Inside, torch's global generator follows `generator`; outside, it is untouched"
+    "Inside, torch's global generator of the CPU follows `generator`; outside, it is untouched"
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))      # not torch.manual_seed: that would seed the GPUs too, for good
         yield
 
 # %% ../nbs/01_nets.ipynb #758487ac

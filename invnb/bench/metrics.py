@@ -244,7 +244,7 @@ def paired(a:list[Tensor],         # errors of one method: a matrix (N, k) for e
 def holm(p:Tensor|Sequence[float],  # (m,) p-values
         ) -> Tensor:                # (m,) float64
     "Holm's adjusted p-values: those at or below 0.05 hold together with 95 % confidence"
-    p = torch.as_tensor(p, dtype=torch.float64)
+    p = torch.as_tensor(p, dtype=torch.float64).cpu()
     if p.ndim != 1 or not ((0 <= p) & (p <= 1)).all(): raise ValueError(f"p: expected (m,) numbers from 0 to 1, got {p.tolist()}")
     order = p.argsort(stable=True)
     adjusted = (p[order]*torch.arange(len(p), 0, -1)).cummax(0).values.clamp(max=1) if len(p) else p

@@ -26,7 +26,7 @@ def rank_among(x:Tensor,             # (n, dx) true designs
               ) -> Tensor:           # (n, dx) whole numbers from 0 to L
     "How many of the candidates are smaller than the truth, in each coordinate; among equals, the place is drawn"
     less, equal = ((compare(drawn, x[:, None])).sum(1) for compare in (torch.lt, torch.eq))
-    return less + (torch.rand(x.shape, generator=generator) * (equal + 1)).long().clamp(max=equal)
+    return less + (torch.rand(x.shape, generator=generator).to(x.device) * (equal + 1)).long().clamp(max=equal)
 
 # %% ../../nbs/bench/05_posterior.ipynb #87851c0b
 def posterior_ranks(method:Method,   # fitted on this task; its candidates must be i.i.d. draws
@@ -53,6 +53,7 @@ def oddness(n:int, draws:int) -> Tensor:
 
 def at_or_below(ranks:Tensor, draws:int) -> Tensor:
     "How many of the ranks (n, m) are at or below j = 0 to draws-1: (draws, m)"
+    ranks = ranks.cpu()
     return torch.zeros(draws + 1, ranks.shape[1], dtype=torch.long).scatter_add_(0, ranks, torch.ones_like(ranks)).cumsum(0)[:-1]
 
 @functools.lru_cache(maxsize=8)

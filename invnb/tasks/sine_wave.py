@@ -28,7 +28,7 @@ def draw_sine(x:Tensor,       # (n, 2) designs, marked by rings
     height = sine_height(torch.cartesian_prod(side, side)).view(401, 401).T.numpy()
     ax.imshow(height, origin='lower', extent=(-1, 1, -1, 1), cmap='gray', vmin=-3.5, vmax=2)
     if y is not None: ax.contour(side, side, height, levels=[float(y[0])], colors='k', linewidths=1.6)
-    x1, x2 = as_matrix("x", x, width=2).T
+    x1, x2 = as_matrix("x", x, width=2).cpu().T
     ax.scatter(x1, x2, s=28, facecolors='w', edgecolors='k', linewidths=1, zorder=3)
     ax.set(xlabel='design $x_1$', ylabel='design $x_2$', xlim=(-1, 1), ylim=(-1, 1), xticks=[-1, -.5, 0, .5, 1], yticks=[-1, -.5, 0, .5, 1])
 

@@ -64,7 +64,7 @@ class Task:
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)
         check_parts(self.name, dict(simulate=self.simulate, prior=self.prior, draw=self.draw))
-        put('bounds', as_bounds(self.bounds).float())
+        put('bounds', as_bounds(self.bounds).cpu().float())
         if (self.bounds[0] == self.bounds[1]).any(): raise ValueError(f"bounds: expected lower < upper, got {self.bounds.tolist()}")
         if not self.x_names: put('x_names', tuple(f"x{i+1}" for i in range(self.dx)))
         if len(self.x_names) != self.dx: raise ValueError(f"x_names: expected {self.dx}, one a column of bounds, got {len(self.x_names)}")
