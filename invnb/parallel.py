@@ -8,7 +8,7 @@ __all__ = ['here', 'children', 'EXECUTORS', 'kill_group', 'parcel', 'answer', 's
            'open_executor']
 
 # %% ../nbs/02_parallel.ipynb #3e6a9b3b
-import os, pickle, queue, signal, subprocess, sys, threading, traceback, weakref
+import os, pickle, queue, signal, subprocess, sys, threading, time, traceback, weakref
 from collections import Counter, deque
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
@@ -128,6 +128,7 @@ def outcomes(work:Callable[..., Any],                   # called with each job's
              executor:Executor|Callable[[], Executor],  # a pool, or a function that gives a working one
              tries:int=3,                               # how often a job may lose its worker
              enough:threading.Event|None=None,          # once it is set nothing new is begun, and what runs is waited for
+             may_begin:Callable[[Any], bool|None]=lambda name: True,  # asked before a job begins; False: ask again later, None: it is not needed any more
             ) -> Generator[tuple[Any, Any], None, None]:   # name, and the result or the exception, as they come
     "Compute all jobs; those whose worker was lost run again, alone"
     renew = executor if not isinstance(executor, Executor) else lambda: executor
@@ -135,13 +136,22 @@ def outcomes(work:Callable[..., Any],                   # called with each job's
     def submit(names:deque[Any]) -> None:
         future = pool.submit(again, lost[names[0]], work, *jobs[names[0]])
         running[future] = names.popleft()
+    def ready() -> bool:
+        "Is a job that may begin at the front?"
+        for _ in range(len(waiting)):
+            answer = may_begin(waiting[0])
+            if answer: return True
+            name = waiting.popleft()
+            if answer is not None: waiting.append(name)
+        return False
     try:
         while waiting or suspects or running:
             width, broken = getattr(pool, "_max_workers", None) or len(jobs), None         # a pool without that number (Dask's) takes all
             try:
-                while waiting and len(running) < width: submit(waiting)
+                while len(running) < width and ready(): submit(waiting)
                 if suspects and not running: submit(suspects)
             except BrokenExecutor as e: broken = e
+            if waiting and not running and broken is None: time.sleep(.5); continue        # others are at it
             done = wait(running, return_when=FIRST_COMPLETED).done
             if enough and enough.is_set(): waiting.clear(); suspects.clear(); take_back(running)
             if any(isinstance(outcome_of(future), BrokenExecutor) for future in done): done = wait(running).done   # the pool ends all its calls

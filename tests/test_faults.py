@@ -246,12 +246,35 @@ def test_ctrl_c(tmp_path, workers):
     assert len(read_records(tmp_path / "bench")) == 4 and all(p.stat().st_mtime_ns == when for p, when in kept.items())
 
 
+SHARED = BENCH.replace('    print("finished")', '    print(len(own))').replace("if __name__", """import invnb.bench.run as bench
+own, write = [], bench.write_record
+bench.write_record = lambda *record: (own.append(record), write(*record))
+if __name__""")
+
+
 def test_two_processes_in_one_folder(tmp_path, calm):
-    "the same run twice at once, in one folder"
-    both = [start(BENCH, tmp_path / "bench", kind) for kind in ("serial", "loky")]
+    "the same run twice at once, in one folder: they share the work, and no cell is computed twice"
+    both = [start(SHARED, tmp_path / "bench", kind) for kind in ("serial", "loky")]
+    own = []
     for process in both:
         out, err = process.communicate(timeout=300)
-        assert out == "finished\n", err
+        assert out.strip().isdigit(), err
+        own.append(int(out))
+    assert sum(own) == len(calm) and min(own) >= 2, own
+    same(errors(read_records(tmp_path / "bench")), calm)
+    assert not list((tmp_path / "bench").glob("*.lock"))
+
+
+def test_a_killed_process_leaves_its_cells_to_the_other(tmp_path, calm):
+    "of two that share a folder one is killed in the middle: the other completes all"
+    first, second = (start(SHARED, tmp_path / "bench", "loky") for _ in range(2))
+    while len(list((tmp_path / "bench").glob("*.safetensors"))) < 6: time.sleep(.05)
+    for pid in [*workers_of(first.pid), first.pid]:
+        try: os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError: pass
+    first.wait()
+    out, err = second.communicate(timeout=300)
+    assert out.strip().isdigit(), err
     same(errors(read_records(tmp_path / "bench")), calm)
 
 

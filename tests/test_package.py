@@ -43,7 +43,7 @@ def test_dependencies_are_few():
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(ROOT/'settings.ini')
     names = [re.match('[a-z_-]+', r).group() for r in settings['DEFAULT']['requirements'].split()]
-    assert names == 'torch numpy scipy matplotlib fastcore safetensors tqdm pandas ipywidgets loky cloudpickle zuko typing_extensions'.split()
+    assert names == 'torch numpy scipy matplotlib fastcore safetensors tqdm pandas ipywidgets filelock loky cloudpickle zuko typing_extensions'.split()
 
 
 def test_import_is_light():

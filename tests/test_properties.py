@@ -13,7 +13,7 @@ import invnb
 from invnb.bench.metrics import *
 from invnb.bench.posterior import *
 from invnb.bench.report import *
-from invnb.bench.run import CountingSimulator, attempt, cell_spec, one_thread, run_cell
+from invnb.bench.run import CountingSimulator, attempt, cell_spec, one_thread, planned, run_cell
 from invnb.bench.store import *
 from invnb.core import *
 from invnb.methods.cinn import *
@@ -895,6 +895,16 @@ def test_write_atomic(tmp_path_factory, a, b):
     assert set_aside(path) == aside                                                                                    # gone already: another process was faster
     aside.unlink()
 
+@given(st.lists(st.sampled_from("abc"), max_size=8))
+def test_claim(tmp_path_factory, names):
+    folder, owner = tmp_path_factory.mktemp("claims"), {}
+    for name in names:                                    # of many who want a cell the first has it
+        claim = Claim(folder, name)
+        assert claim.take() == (name not in owner)
+        owner.setdefault(name, claim)
+    for claim in owner.values(): assert claim.take(); claim.give_back()
+    assert not list(folder.iterdir())
+
 @given(error_tables(), st.text(max_size=5), st.text(max_size=5))
 def test_checksum(error, a, b):
     whole = pure(checksum, a, b, error)
@@ -924,6 +934,14 @@ def test_cell():
     before = torch.get_num_threads()
     with one_thread(): assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+@given(st.lists(st.sampled_from(list_tasks()), min_size=1, max_size=3, unique=True), st.lists(st.integers(0, 99), max_size=4, unique=True), st.integers(1, 9))
+def test_planned(tasks, seeds, budget):
+    cells = planned(tasks, dict(random_search=RandomSearch()), seeds, 20, 3, budget)
+    assert [(spec["task"], spec["seed"], spec["budget"]) for _, _, spec in cells.values()] == [(task, seed, budget) for task in tasks for seed in seeds] and list(cells) == [cell_name(spec) for _, _, spec in cells.values()]
+    if seeds:
+        with pytest.raises(ValueError, match="tasks: expected each cell once"): planned(tasks + tasks[:1], dict(random_search=RandomSearch()), seeds, 20, 3, budget)
 
 
 # ---- posterior ----

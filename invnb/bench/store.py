@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'Record', 'cell_key', 'cell_name', 'write_atomic', 'checksum', 'write_record', 'read_record', 'set_aside',
-           'read_records']
+           'read_records', 'Claim']
 
 # %% ../../nbs/bench/01_store.ipynb #5e8ab7f6
 import hashlib, json, os, uuid, warnings
@@ -14,6 +14,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -100,3 +101,21 @@ def read_records(folder:str|Path) -> list[Record]:
         try: records.append(read_record(path))
         except ValueError as e: warnings.warn(str(e))
     return records
+
+# %% ../../nbs/bench/01_store.ipynb #0a123525
+class Claim:
+    "The right to compute one cell, which one living process at a time has"
+    def __init__(self, folder:str|Path, name:str) -> None:     # name: of the cell
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(Path(folder) / f"{name}.lock", thread_local=False)
+
+    def take(self) -> bool:
+        "Is it ours, now?"
+        try: self.lock.acquire(blocking=False)
+        except Timeout: return False
+        except NotImplementedError: return True                # a file system without locks: nothing is shared there
+        return True
+
+    def give_back(self) -> None:
+        self.lock.release(force=True)
+        Path(self.lock.lock_file).unlink(missing_ok=True)
