@@ -146,6 +146,7 @@ def outcomes(work:Callable[..., Any],                   # called with each job's
         return False
     try:
         while waiting or suspects or running:
+            if enough and enough.is_set(): waiting.clear(); suspects.clear(); take_back(running)
             width, broken = getattr(pool, "_max_workers", None) or len(jobs), None         # a pool without that number (Dask's) takes all
             try:
                 while len(running) < width and ready(): submit(waiting)
@@ -153,8 +154,7 @@ def outcomes(work:Callable[..., Any],                   # called with each job's
             except BrokenExecutor as e: broken = e
             if waiting and not running and broken is None: time.sleep(.5); continue        # others are at it
             done = wait(running, return_when=FIRST_COMPLETED).done
-            if enough and enough.is_set(): waiting.clear(); suspects.clear(); take_back(running)
-            if any(isinstance(outcome_of(future), BrokenExecutor) for future in done): done = wait(running).done   # the pool ends all its calls
+            if broken or any(isinstance(outcome_of(future), BrokenExecutor) for future in done): done = wait(running).done   # the pool ends all its calls
             for future in done:
                 name, outcome = running.pop(future), outcome_of(future)
                 if isinstance(outcome, BrokenExecutor): broken = outcome
@@ -178,7 +178,7 @@ def again(time:int, work:Callable[..., Any], *args:Any) -> Any:
 
 def lost_worker(outcome:Any) -> bool:
     "Is it the loss of a worker, or of its machine? (Parsl has exceptions of its own for these.)"
-    return isinstance(outcome, (BrokenExecutor, LostProcess)) or type(outcome).__name__ in ("WorkerLost", "ManagerLost")
+    return isinstance(outcome, (BrokenExecutor, LostProcess)) or (type(outcome).__module__.startswith("parsl.") and type(outcome).__name__ in ("WorkerLost", "ManagerLost"))
 
 def take_back(futures:Iterable[Future[Any]]) -> None:
     "Cancel what has not begun"

@@ -278,6 +278,26 @@ def test_a_killed_process_leaves_its_cells_to_the_other(tmp_path, calm):
     same(errors(read_records(tmp_path / "bench")), calm)
 
 
+DIES = """
+import multiprocessing, os, sys
+from concurrent.futures import ProcessPoolExecutor
+from invnb.bench.run import run
+from invnb.tasks.task import Task
+def dies(x): os._exit(3)
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        print(len(run([Task("dies", dies, [[0.], [1.]])], ["random_search"], range(4), sys.argv[1], rows=30, targets=2, budget=2, progress=False, executor=executor)))
+"""
+
+
+def test_a_pool_that_breaks_for_good(tmp_path):
+    "a plain pool, whose only worker dies: all its cells are written down as failed, those that never began too"
+    (tmp_path / "dies.py").write_text(DIES)
+    done = subprocess.run([sys.executable, tmp_path / "dies.py", tmp_path / "bench"], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "0\n", done.stderr
+    assert len(list((tmp_path / "bench").glob("*.failed.txt"))) == 4 and not list((tmp_path / "bench").glob("*.lock"))
+
+
 def test_nothing_survives_its_parent(tmp_path):
     "a child that computes without end is gone when the process that asked is killed"
     script = f"""

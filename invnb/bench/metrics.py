@@ -152,7 +152,7 @@ def interval(curves:list[Tensor],        # a matrix (N, n) for each training see
              level:float=.95,            # how often it should hold the truth
             ) -> tuple[Tensor, Tensor]:  # low, high: each (n,); where a simulation failed, high is inf and low counts the failures as no error
     "Where the true r_T may lie, had there been all seeds and all targets"
-    if not 0 < level < 1: raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
+    if not 0 < level < 1 or (1 + level)/2 == 1: raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
     curves = check_curves("curves", curves)
     blocks = zip(*(c.where(c.isfinite(), 0).split(64, 1) for c in curves))       # not all columns at once
     low, high = (torch.cat(side, -1) for side in zip(*(ends(torch.stack(block), level) for block in blocks)))

@@ -33,7 +33,7 @@ class CountingSimulator:
         self.simulate, self.x, self.y, self.calls, self.seconds = simulate, list[Tensor](), list[Tensor](), 0, 0.
 
     def __call__(self, x:Tensor) -> Tensor:
-        asked = x.detach().cpu().clone()                 # a GPU answers before it has finished: each copy waits for what was asked so far, and each second is counted where it belongs
+        asked = x.detach().cpu().clone()                 # a copy waits for the GPU, which answers before it has finished
         start = time.perf_counter()
         y = self.simulate(x)
         answer = y.detach().cpu()
@@ -142,7 +142,8 @@ def run(tasks:Iterable[str|Task],                            # names, or Task ob
         claims[name] = claim
         try: records[name] = read_record(folder / f"{name}.safetensors")
         except ValueError: return True
-        claims.pop(name).give_back(); bar.update()           # another process has computed it
+        claims.pop(name).give_back()                          # another process has computed it
+        bar.set_postfix_str("", refresh=False); bar.update()
         return None
     def keep(name:str, outcome:Record|str) -> None:      # a string: what went wrong
         if isinstance(outcome, Record):
@@ -157,7 +158,7 @@ def run(tasks:Iterable[str|Task],                            # names, or Task ob
             try:
                 for name, outcome in results:
                     keep(name, outcome if isinstance(outcome, (Record, str)) else "".join(traceback.format_exception(outcome)))
-                    claims.pop(name).give_back()
+                    if name in claims: claims.pop(name).give_back()      # a job that never began has none
                     bar.set_postfix_str(name.rsplit("-", 1)[0], refresh=False); bar.update()
             finally:
                 for claim in claims.values(): claim.give_back()

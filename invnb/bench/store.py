@@ -7,7 +7,8 @@ __all__ = ['FORMAT', 'Record', 'cell_key', 'cell_name', 'write_atomic', 'checksu
            'read_records', 'Claim']
 
 # %% ../../nbs/bench/01_store.ipynb #5e8ab7f6
-import hashlib, json, os, uuid, warnings
+import errno, hashlib, json, os, uuid, warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,15 +108,16 @@ class Claim:
     "The right to compute one cell, which one living process at a time has"
     def __init__(self, folder:str|Path, name:str) -> None:     # name: of the cell
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self.lock = FileLock(Path(folder) / f"{name}.lock", thread_local=False)
+        self.lock = FileLock(Path(folder) / f"{name}.lock", thread_local=False, fallback_to_soft=False)
 
     def take(self) -> bool:
         "Is it ours, now?"
         try: self.lock.acquire(blocking=False)
         except Timeout: return False
-        except NotImplementedError: return True                # a file system without locks: nothing is shared there
-        return True
+        except (NotImplementedError, OSError) as e:
+            if getattr(e, "errno", errno.ENOSYS) != errno.ENOSYS: raise
+        return True                                            # without a lock, too, where the file system has none: nothing is shared there
 
     def give_back(self) -> None:
+        with suppress(PermissionError): Path(self.lock.lock_file).unlink(missing_ok=True)       # before another one has it; Windows keeps what is open
         self.lock.release(force=True)
-        Path(self.lock.lock_file).unlink(missing_ok=True)
