@@ -130,7 +130,7 @@ def upper_quantile(values:Tensor,    # (m,), ascending
     "Quantile of weighted values, interpolated: rounding must not make it jump"
     below = weights.cumsum(0)/weights.sum(0)
     i = (below < p).sum(0).clamp(1, len(values) - 1)
-    low, high = (below.gather(0, j[None])[0] for j in (i - 1, i))
+    low, high = (below[j, torch.arange(len(j))] for j in (i - 1, i))
     return values[i - 1] + ((p - low)/(high - low)).clamp(0, 1)*(values[i] - values[i - 1])
 
 # %% ../../nbs/bench/00_metrics.ipynb #188522b6

@@ -61,7 +61,7 @@ def oddest_by_luck(n:int, draws:int, repeats:int=4000) -> tuple[Tensor, Tensor]:
     "The oddest tail probability of each of `repeats` sets of `n` uniform ranks, ascending; and the table it is read from"
     table = oddness(n, draws)
     ranks = torch.randint(draws + 1, (n, repeats), generator=stream("uniform ranks", n, draws))
-    return table.gather(0, at_or_below(ranks, draws).T).amin(1).sort().values, table
+    return table[at_or_below(ranks, draws).T, torch.arange(draws)].amin(1).sort().values, table      # not gather: that of torch 2.4 is wrong for a single row
 
 def uniformity(ranks:Tensor,   # (n, dx), from `posterior_ranks`
                draws:int,      # candidates for each truth: ranks go from 0 to this number
@@ -69,7 +69,7 @@ def uniformity(ranks:Tensor,   # (n, dx), from `posterior_ranks`
     "p-value of uniform ranks, for each coordinate"
     if ranks.ndim != 2 or ranks.min() < 0 or ranks.max() > check_count("draws", draws): raise ValueError(f"ranks: expected (n, dx) whole numbers from 0 to {draws}, got {tuple(ranks.shape)} from {int(ranks.min())} to {int(ranks.max())}")
     luck, table = oddest_by_luck(len(ranks), draws)
-    oddest = table.gather(0, at_or_below(ranks, draws).T).amin(1)
+    oddest = table[at_or_below(ranks, draws).T, torch.arange(draws)].amin(1)
     return (1 + torch.searchsorted(luck, oddest, right=True))/(1 + len(luck))
 
 def band(n:int, draws:int, level:float=.95) -> tuple[Tensor, Tensor]:
