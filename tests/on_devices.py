@@ -36,12 +36,12 @@ def build(folder):
     version, compiler = tuple(int(part) for part in torch.__version__.split(".")[:2]), shutil.which("c++") or shutil.which("g++")
     if version < (2, 13): return "accelerator.cpp was tried with torch 2.13, whose interface for devices differs from that of earlier versions"
     if not compiler: return "no C++ compiler"
-    library = folder / "accelerator.so"
+    compiled = folder / "accelerator.so"
     command = [compiler, "-shared", "-fPIC", "-O0", "-w", "-std=c++20", f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}", *(f"-I{path}" for path in cpp_extension.include_paths()),
-               str(Path(__file__).with_name("accelerator.cpp")), "-o", str(library), *(f"-L{path}" for path in cpp_extension.library_paths()), "-ltorch_cpu", "-ltorch", "-lc10"]
+               str(Path(__file__).with_name("accelerator.cpp")), "-o", str(compiled), *(f"-L{path}" for path in cpp_extension.library_paths()), "-ltorch_cpu", "-ltorch", "-lc10"]
     made = subprocess.run(command, capture_output=True, text=True)
     if made.returncode: return f"accelerator.cpp does not compile: {next((line for line in made.stderr.splitlines() if 'error' in line), made.stderr[-200:])}"
-    try: torch.ops.load_library(library)
+    try: torch.ops.load_library(compiled)
     except OSError as e: return f"accelerator.cpp does not load: {e.__cause__ or e}"
     torch.utils.rename_privateuse1_backend("accel")
     torch._register_device_module("accel", types.SimpleNamespace(is_available=lambda: True, is_initialized=lambda: True, device_count=lambda: 1, current_device=lambda: 0, get_amp_supported_dtype=lambda: [],
