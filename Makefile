@@ -17,7 +17,7 @@ bench: $(READY) ## train, search and measure on three tasks in a few minutes: a 
 test: $(READY) ## all tests, the notebooks among them; ARGS="-k package" runs some, NB_FLAGS="slow cuda" the guarded cells too
 	$(BIN)/python -m pytest $(ARGS)
 
-notebooks: $(READY) ## run all notebooks in order and store their outputs; NB=nbs/00_core.ipynb runs one
+notebooks: $(READY) ## run all notebooks in order and store their outputs; NB=nbs/ground/00_core.ipynb runs one
 	$(BIN)/nbdev_export
 	$(BIN)/python tools/notebooks.py $(NB)
 	$(BIN)/nbdev_clean
@@ -29,6 +29,7 @@ docs: quarto $(READY) ## the site, in _docs
 	rm -rf _proc
 	$(BIN)/nbdev_export
 	PATH="$(CURDIR)/$(BIN):$$PATH" nbdev_docs
+	rm -rf index_files
 	$(BIN)/python tools/readme.py
 
 prepare: $(READY) ## before a commit: export, clean, README, test

@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from invnb.core import no_bars
-from invnb.methods.many_targets import propose_to_file
+from invnb.use.many_targets import propose_to_file
 from invnb.methods.neural_adjoint import NeuralAdjoint
 from invnb.tasks.task import get_task
 

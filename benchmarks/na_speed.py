@@ -1,90 +1,122 @@
-"""How much faster is the default search than the published one, on the same surrogate? And how does it scale?
+"""How much faster is the default search than the published one, and which of the two parts, surrogate or search, makes the designs better?
 
-    python benchmarks/na_speed.py            # about a quarter of an hour on one core, most of it training and the five published searches
-    python benchmarks/na_speed.py --quick    # a short training, one target
+    python benchmarks/na_speed.py            # about half an hour on one core, most of it one training and the published searches
+    python benchmarks/na_speed.py --quick    # a short training, few targets
 
-Both searches descend one surrogate of the published size and recipe (2-500x4-1, batch normalisation, ReLU) on the sine wave, on one thread, so that CPU seconds are seconds of work.
-The published search takes 44 s a target: five are timed here, and the errors of 50 are read from results/published, made in 40 minutes by
-    invnb_bench --preset paper --tasks sine_wave --methods neural_adjoint_paper --targets 50 --seeds 1 --workers 1 --out results/published
-whose surrogate is this one: the errors of the five must agree. The trained surrogate is kept in benchmarks/runs, and used again.
+Two surrogates learn from the same 10,000 rows of the sine wave: one of the published size and recipe (2-500x4-1, batch normalisation, ReLU), and the default one.
+On each of them both searches run, the published one (2,048 starts, 300 steps of Adam) and the default one: four errors of the same targets, each row from the surrogate that it names.
+
+Speed is measured on the published surrogate, on one thread, in CPU seconds. The published search takes one target after the other, so its time for a target does not depend on their number;
+the default search takes many at once, so it is timed for 1, 10, 100 and 1,000 targets. The two are timed in turn: after each published target comes one round of the default search.
+The surrogates are kept in benchmarks/runs, and used again.
 """
-import argparse, subprocess, sys, time
+import argparse, os, subprocess, sys, time
+from importlib.resources import files
 from pathlib import Path
 
+import pandas as pd
 import torch
-from invnb.all import *
+from invnb.core import no_bars
+from invnb.methods.method import load_method
+from invnb.methods.neural_adjoint import AdamSearch, NeuralAdjoint
+from invnb.methods.surrogate import Surrogate
+from invnb.tasks.task import get_task
 
-here = Path(__file__).parent
+here, budget = Path(__file__).parent, 50
 
 
 def cpu(search):
+    "What a search found, and the CPU seconds that it took"
     start = time.process_time()
     found = search()
     return found, time.process_time() - start
 
 
-def r(error, T): return float(error[:, :T].amin(1).mean())
+def trained(name, surrogate, data):
+    "The fitted surrogate kept under this name, or this one, fitted and kept"
+    folder = here / "runs" / f"{name}_{surrogate.epochs}"
+    if not (folder / "model.safetensors").exists():
+        print(f"training the {name} surrogate, {surrogate.epochs} epochs ...", flush=True)
+        surrogate.fit(data).save(folder)
+    return Surrogate.load(folder)
 
 
 def peak(model, n):
-    "Seconds and peak memory (MiB) of proposing 50 designs for n targets, in a fresh process"
-    code = ("import sys, time, resource; from invnb.all import *\n"
-            "m = load_method(sys.argv[1]); y = get_task('sine_wave').targets(int(sys.argv[2]))\n"
-            "m.propose(y[:1], 50); base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-            "t = time.perf_counter(); c = time.process_time(); m.propose(y, 50)\n"
-            "print(time.perf_counter() - t, time.process_time() - c, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)")
-    return map(float, subprocess.run([sys.executable, "-c", code, str(model), str(n)], capture_output=True, text=True, check=True).stdout.split())
+    "CPU seconds and peak memory (MiB) of proposing 50 designs for n targets, in a fresh process of one thread"
+    code = ("import sys, time, resource; from invnb.methods.method import load_method; from invnb.tasks.task import get_task\n"
+            "m = load_method(sys.argv[1]); y = get_task('sine_wave').targets(int(sys.argv[2])); m.propose(y[:1], 50)\n"
+            "t = time.process_time(); m.propose(y, 50)\n"
+            "print(time.process_time() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)")
+    done = subprocess.run([sys.executable, "-c", code, str(model), str(n)], env=dict(os.environ, OMP_NUM_THREADS="1"), capture_output=True, text=True, check=True)
+    return map(float, done.stdout.split())
 
 
-def main(quick, published_targets, targets, sizes, epochs):
+def r(error, T): return float(error[:, :T].amin(1).mean())
+
+
+def main(slow_targets, targets, sizes, epochs):
     torch.set_num_threads(1)
+    pd.set_option("display.width", 200)
+    load = [os.getloadavg()[0]]
     task = get_task("sine_wave")
     data, y = task.sample(10_000), task.targets(targets)
-    kept = here / "runs" / f"published_{epochs}"
-    if not (kept / "model.safetensors").exists():
-        paper = NeuralAdjoint.paper()
-        paper.surrogate.epochs = epochs
-        print(f"training a surrogate of the published size, {epochs} epochs ...", flush=True)
-        paper.fit(data).save(kept)
-    paper = load_method(kept)
-    print(f"held-out error {paper.surrogate.error:.2e} (published: 1.3e-3)", flush=True)
-    fast = NeuralAdjoint(paper.surrogate).fit(data)       # the default search; its surrogate comes fitted, and stays as it is
+    theirs = Surrogate.paper()
+    theirs.epochs = epochs
+    surrogates = dict(published=trained("published", theirs, data), default=trained("default", Surrogate(), data))
+    slow = {name: NeuralAdjoint(s, AdamSearch(), starts="uniform", n_starts=2048, apart=0.).fit(data) for name, s in surrogates.items()}
+    fast = {name: NeuralAdjoint(s).fit(data) for name, s in surrogates.items()}                # surrogates that come fitted stay as they are
+    assert all(torch.equal(a, b) for a, b in zip(slow["published"].net.surrogate.state_dict().values(), fast["published"].net.surrogate.state_dict().values()))
 
-    some, slow = cpu(lambda: paper.search(task.simulate, y[:published_targets], 50))
-    slow /= published_targets
-    rounds = [cpu(lambda: fast.search(task.simulate, y, 50)) for _ in range(5)]
-    many, quickly = rounds[0][0].error, sorted(seconds for _, seconds in rounds)[2] / targets
-    a = torch.rand(4096, 500); b = torch.rand(500, 500)
-    start = time.process_time(); [a @ b for _ in range(50)]; product = (time.process_time() - start) / 50 / 4096
+    seconds, errors = [], []
+    fast["published"].search(task.simulate, y[:100], budget)                                   # the first call is slower
+    for i in range(slow_targets):
+        found, one = cpu(lambda: slow["published"].search(task.simulate, y[i:i+1], budget))
+        seconds.append({"published": one, **{n: cpu(lambda: fast["published"].search(task.simulate, y[:n], budget))[1] / n for n in sizes}})
+        errors.append(found.error)
+        print(f"target {i+1} of {slow_targets}: published {one:.1f} CPU s; default, a target, " + ", ".join(f"{s*1e3:.1f} ms for {n}" for n, s in seconds[-1].items() if n != "published"), flush=True)
+    load.append(os.getloadavg()[0])
 
-    theirs = some.error
-    if not quick:
-        theirs = read_records(here.parent / "results" / "published")[0].error
-        gap = float((theirs[:published_targets, :50] / some.error - 1).abs().median())
-        print(f"errors of this run against results/published, {published_targets} targets: median relative difference {gap:.1e}")
-    n = len(theirs)
-    print(f"\n{'':38}{'CPU s a target':>16}{'r_1':>10}{'r_10':>10}{'r_50':>10}")
-    for name, seconds, errors in ((f"published search, {n} targets", slow, theirs), (f"default, the same {n} targets", quickly, many[:n]), (f"default, {targets} targets", quickly, many)):
-        print(f"{name:38}{seconds:16.5f}{r(errors, 1):10.1e}{r(errors, 10):10.1e}{r(errors, 50):10.1e}")
-    print(f"\nratio {slow / quickly:.0f}  (timed on {published_targets} targets published, {targets} default, median of 5)")
-    print(f"matrix products alone, of 300 steps and 2048 starts: {2048 * 300 * 2 * 3 * product:.1f} CPU s a target; of the default search: {(50 * 1.26 * 3 + fast.bank / targets) * 3 * product * 1e3:.2f} ms")
+    timed = pd.DataFrame(seconds)
+    faster = timed[["published"]].values / timed[list(sizes)]
+    speed = pd.DataFrame({"published, CPU s a target": timed["published"].median(), "default, CPU s a target": timed[list(sizes)].median(), "times faster": faster.median(), "slowest round": faster.min(), "fastest round": faster.max()})
+    print(f"\nSpeed, on the surrogate of the published size; medians of {slow_targets} rounds in turn\n{speed.rename_axis('targets at once').round(4).to_string()}")
+    print(f"load average {min(load):.1f} to {max(load):.1f} on {os.cpu_count()} cores" + (": other work was running, so the seconds are too high; the ratios compare searches that ran in turn" if max(load) > 1.5 else ": one job at a time"))
+    a, b = torch.rand(4096, 500), torch.rand(500, 500)
+    _, product = cpu(lambda: [a @ b for _ in range(50)])
+    product /= 50 * 4096                                                                       # of one row with one layer
+    print(f"matrix products alone: {2048 * 300 * 2 * 3 * product:.1f} CPU s a target for the published search (2,048 starts, 300 steps, there and back)")
+
+    paper = pd.read_csv(files("invnb") / "data" / "paper_r_T.csv", keep_default_na=False)
+    paper = paper[(paper.task == "sine_wave") & (paper.method == "NA")].set_index("T")["r_T"].astype(float)
+    first = {("published", "published"): torch.cat(errors), ("default", "published"): slow["default"].search(task.simulate, y[:slow_targets], budget).error}
+    everything = {(name, "default"): fast[name].search(task.simulate, y, budget).error for name in surrogates}
+    found = [*first.items(), *((names, e[:slow_targets]) for names, e in everything.items()), *everything.items()]
+    rows = [("Ren et al. 2020", "", 500, *(paper[T] for T in (1, 10, 50))), *((*names, len(e), *(r(e, T) for T in (1, 10, 50))) for names, e in found)]
+    print("\nAccuracy: which part makes it?")
+    print(pd.DataFrame(rows, columns=["surrogate", "search", "targets", "r_1", "r_10", "r_50"]).to_string(index=False, float_format="{:.1e}".format))
+    print("held-out error of the surrogates: " + ", ".join(f"{name} {s.error:.1e}" for name, s in surrogates.items()) + "; of the published networks 1.3e-3")
 
     model = here / "runs" / "na_speed"
-    fast.save(model)
-    print(f"\n{'targets':>8}{'seconds':>10}{'CPU ms each':>13}{'peak MiB':>10}")
-    rows = []
-    for n in sizes:
-        wall, seconds, memory = peak(model, n)
-        rows.append((n, wall, seconds, memory))
-        print(f"{n:8}{wall:10.2f}{1e3 * seconds / n:13.2f}{memory:10.0f}", flush=True)
+    fast["published"].save(model)
+    scale = pd.DataFrame([(n, *peak(model, n)) for n in (*sizes, *([] if epochs < 500 else [10_000]))], columns=["targets", "CPU s", "peak MiB"]).set_index("targets")
+    print(f"\nThe default search alone, 50 designs a target, in fresh processes\n{scale.round(2).to_string()}")
+    draw(speed, scale)
 
+
+def draw(speed, scale):
+    "CPU seconds a target of both searches, and the memory of the default one"
     import matplotlib.pyplot as plt
-    n, wall, seconds, memory = zip(*rows)
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    left.loglog(n, seconds, "o-", label="measured")
-    left.loglog(n, [seconds[-1] * k / n[-1] for k in n], "k--", lw=1, label="proportional to targets")
-    left.set(xlabel="targets", ylabel="CPU seconds, 50 designs each"); left.legend(frameon=False)
-    right.semilogx(n, memory, "s-"); right.set(xlabel="targets", ylabel="peak memory of the process (MiB)", ylim=(0, None))
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), height_ratios=(2, 1), sharex=True, layout="constrained")
+    n, default, published = speed.index, speed["default, CPU s a target"], speed["published, CPU s a target"].iloc[0]
+    top.axhline(published, color="k", ls="--", label="published search")
+    top.loglog(n, default, "C0o-", label="default search")
+    for k, seconds in default.items():
+        top.plot([k, k], [seconds, published], color=".7", lw=1, zorder=0)
+        top.annotate(f"{speed.loc[k, 'times faster']:,.0f} times", (k, (seconds * published)**.5), (5, 0), textcoords="offset points")
+    top.set(ylabel="CPU seconds a target", xlim=(.7, 2e4))
+    top.legend(frameon=False, loc="lower left")
+    bottom.semilogx(scale.index, scale["peak MiB"], "C0s-")
+    bottom.set(xlabel="targets at once", ylabel="peak memory\nof the process (MiB)", ylim=(0, None))
     fig.savefig(here / "na_speed.png", dpi=130)
     print(f"figure: {here / 'na_speed.png'}")
 
@@ -92,5 +124,5 @@ def main(quick, published_targets, targets, sizes, epochs):
 if __name__ == "__main__":
     args = argparse.ArgumentParser()
     args.add_argument("--quick", action="store_true", help="a short training and fewer targets")
-    args = args.parse_args()
-    main(args.quick, *((1, 100, (1, 10, 100, 1000), 30) if args.quick else (5, 1000, (1, 10, 100, 1000, 10_000), 500)))
+    quick = args.parse_args().quick
+    with no_bars(): main(*((1, 100, (1, 10, 100), 30) if quick else (20, 1000, (1, 10, 100, 1000), 500)))

@@ -25,6 +25,7 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out'
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import *
 from .nets import *
+from .saved import *
 from .tasks.task import *
 from .tasks.sine_wave import *
 from .tasks.robotic_arm import *
@@ -44,20 +45,35 @@ from .methods.inn import INN
 from .methods.cinn import CINN
 from .methods.flow_matching import FlowMatching
 from .methods.search import *
-from .bench.metrics import best_of, holm, interval, paired, per_target, r_T, simulations_to, solved_within
+from .bench.metrics import best_of, per_target, r_T, simulations_to, solved_within
+from .bench.interval import interval
+from .bench.paired import holm, paired
 from .bench.store import Record, read_record, read_records
 from .bench.run import run
-from .bench.report import figure, published, ranking, report, summary, table
+from .bench.table import published, summary, table
+from .bench.ranking import ranking
+from .bench.report import figure, report
 from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, uniformity
 
-_all_ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry', 'no_bars', 'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train',
-         'train_together', 'task_registry', 'register_task', 'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task', 'sine_height', 'draw_sine',
-         'sine_wave', 'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed',
-         'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight', 'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack',
-         'shell', 'from_official', 'metamaterial', 'saved_format', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Model', 'fitted', 'digest',
-         'write_sealed', 'read_sealed', 'Part', 'to_config', 'from_config', 'subclasses', 'known_classes', 'warn_beyond', 'Method', 'list_methods', 'get_method', 'load_method',
-         'check_method', 'SurrogateNet', 'Surrogate', 'fit_seeds', 'FrozenNet', 'SurrogateMethod', 'boundary_loss', 'AdamSearch', 'value_and_jacobian', 'damped_step',
-         'LevenbergMarquardt', 'rank_distinct', 'best_first', 'uniform_starts', 'make_bank', 'nearest_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Tandem',
-         'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search', 'Spent', 'DirectSearch', 'best_of',
-         'holm', 'interval', 'paired', 'per_target', 'r_T', 'simulations_to', 'solved_within', 'Record', 'read_record', 'read_records', 'run', 'figure', 'published', 'ranking',
-         'report', 'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks', 'spacing', 'uniformity']
+_all_ = [
+    'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry', 'no_bars',
+    'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together',
+    'task_registry', 'register_task', 'check_parts', 'reachable', 'Task', 'check_task',
+    'draw_spectra', 'list_tasks', 'get_task', 'sine_height', 'draw_sine', 'sine_wave',
+    'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints', 'arm_hand',
+    'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed', 'ballistics_box',
+    'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight', 'landing_time', 'land_exact',
+    'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
+    'saved_format', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till',
+    'Model', 'fitted', 'digest', 'write_sealed', 'read_sealed', 'Part', 'to_config',
+    'from_config', 'subclasses', 'known_classes', 'warn_beyond', 'Method', 'list_methods',
+    'get_method', 'load_method', 'check_method', 'SurrogateNet', 'Surrogate', 'fit_seeds',
+    'FrozenNet', 'SurrogateMethod', 'boundary_loss', 'AdamSearch', 'value_and_jacobian',
+    'damped_step', 'LevenbergMarquardt', 'rank_distinct', 'best_first', 'uniform_starts',
+    'make_bank', 'nearest_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop',
+    'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch',
+    'RankedSearch', 'GeneticSearch', 'least_squares_search', 'Spent', 'DirectSearch', 'best_of',
+    'holm', 'interval', 'paired', 'per_target', 'r_T', 'simulations_to', 'solved_within',
+    'Record', 'read_record', 'read_records', 'run', 'figure', 'published', 'ranking', 'report',
+    'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks', 'spacing', 'uniformity'
+]

@@ -10,12 +10,15 @@ from torch.utils import cpp_extension
 
 from invnb.all import *
 from invnb.bench.metrics import *
+from invnb.bench.interval import *
+from invnb.bench.paired import *
 from invnb.bench.cli import invnb_bench
 from invnb.bench.posterior import *
 from invnb.bench.run import run
-from invnb.explore import as_png, picture
+from invnb.use.answers import find, from_task
+from invnb.use.pictures import as_png, pictures
 from invnb.methods.closed_loop import *
-from invnb.methods.many_targets import *
+from invnb.use.many_targets import *
 from invnb.methods.method import *
 from invnb.methods.neural_adjoint import *
 from invnb.methods.search import *
@@ -351,9 +354,12 @@ def test_the_command_there(device, tmp_path):
 
 
 def test_the_pictures_there(device):
+    "The explorer computes on the CPU, wherever its rows come from"
     task = get_task("robotic_arm")
-    found = short("cinn").fit(task.sample(150), device=device, progress=False).search(task.simulate, task.targets(1, seed=7), 6)
-    assert as_png(picture(task, found, True, 1.)).startswith(b"\x89PNG")
+    here, there = (from_task(task, data) for data in (task.sample(150), task.sample(150).to(device)))
+    answers = [find(problem, "neural_adjoint", problem.targets[0], 6) for problem in (here, there)]
+    assert torch.equal(answers[0].x, answers[1].x)
+    assert all(as_png(figure).startswith(b"\x89PNG") for _, figure in pictures(there, answers[1:]))
 
 
 # the cells that wait for a GPU

@@ -58,7 +58,9 @@ def test_ten_thousand_targets(name):
     task = get_task("sine_wave")
     method = short(name).fit(task.sample(100), progress=False)
     if name == "neural_adjoint_paper": method.n_starts, method.solver.steps = 4, 2
-    assert method.search(task.simulate, task.targets(10_000), 2).error.isfinite().all()
+    if name == "direct_search": assert method.propose(task.targets(10_000), 2).isfinite().all()
+    many = 1_000 if name in ("neural_adjoint_paper", "direct_search") else 10_000         # they serve one target after the other: ten times as many teach nothing
+    assert method.search(task.simulate, task.targets(many), 2).error.isfinite().all()
 
 
 @pytest.mark.parametrize("name", list_methods())
@@ -93,19 +95,21 @@ def test_failed_simulations_are_paid_and_survived(name):
 
 LOADS = """
 import sys, torch
+from pathlib import Path
 from invnb.all import *
-torch.save(load_method(sys.argv[1]).propose(torch.tensor([[.5], [-1.]]), 6, seed=3), sys.argv[2])
+for folder in Path(sys.argv[1]).iterdir(): torch.save(load_method(folder).propose(torch.tensor([[.5], [-1.]]), 6, seed=3), folder / "x.pt")
 """
 
 
-@pytest.mark.parametrize("name", list_methods())
-def test_saved_here_loaded_there(name, tmp_path):
-    "The same candidates, bit for bit, in a process that only loads"
-    method = short(name).fit(get_task("sine_wave").sample(100), progress=False)
-    method.save(tmp_path / "model")
-    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
-    subprocess.run([sys.executable, "-c", LOADS, tmp_path / "model", tmp_path / "x.pt"], check=True, env=dict(os.environ, OMP_NUM_THREADS=str(torch.get_num_threads())))
-    assert torch.equal(torch.load(tmp_path / "x.pt", weights_only=True), method.propose(torch.tensor([[.5], [-1.]]), 6, seed=3))
+def test_saved_here_loaded_there(tmp_path):
+    "The same candidates, bit for bit, in a process that only loads: all methods in one, for it is the start of the process that takes time"
+    methods, data = {name: short(name) for name in list_methods()}, get_task("sine_wave").sample(100)
+    for name, method in methods.items():
+        method.fit(data, progress=False).save(tmp_path / name)
+        assert sorted(p.name for p in (tmp_path / name).iterdir()) == ["config.json", "model.safetensors"]
+    subprocess.run([sys.executable, "-c", LOADS, tmp_path], check=True, env=dict(os.environ, OMP_NUM_THREADS=str(torch.get_num_threads())))
+    other = [name for name, method in methods.items() if not torch.equal(torch.load(tmp_path / name / "x.pt", weights_only=True), method.propose(torch.tensor([[.5], [-1.]]), 6, seed=3))]
+    assert not other, "their candidates are others after loading"
 
 
 class Trap:

@@ -1,7 +1,9 @@
-"""The explorer as a page, in a real browser: it comes up, a slider moves the picture, and nothing complains.
+"""The explorer as a page, in a real browser: what a hand does with it, at the width of a desk and of a phone.
 
-Without Voilà or a browser the test is skipped."""
+Without Voilà or a browser these tests are skipped."""
+import base64
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -9,7 +11,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from urllib.parse import quote
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -18,15 +23,30 @@ MISSING = [name for name in ('voila', 'playwright') if not importlib.util.find_s
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
          '--disable-sync', '--disable-dev-shm-usage']
 LONG = 240  # s: a limit for a slow and busy machine, not a wait
+PHONE = dict(width=390, height=844)
+
+OWN_TASK = """
+from invnb.all import *
+from invnb.use.explore import explore
+def simulate(x): return torch.cat([x[:, :1] + x[:, 1:], x[:, :1] * x[:, 1:]], 1)
+mine = Task("plate", simulate, [[0, 0], [1, 1]], x_names=("width (mm)", "height (mm)"), x_offset=[100, 0], x_scale=[50, 10], y_names=("sum", "product"))
+explore(mine, rows=300)
+"""
+OWN_TABLE = """
+import torch
+from invnb.all import Data
+from invnb.use.explore import explore
+x = torch.rand(200, 3)
+explore(data=Data(x, x[:, :1] * torch.linspace(0, 3, 20).sin()))
+"""
 
 
-@pytest.fixture
-def voila(tmp_path):
-    "The address of the page, served by Voilà on a free port, and Voilà's log"
-    if MISSING: pytest.skip(f"not installed: {', '.join(MISSING)}")
+@contextmanager
+def served(what, tmp_path):
+    "The address of the pages under `what`, served by Voilà on a free port, and Voilà's log"
     log, home = tmp_path/'voila.log', tmp_path/'home'  # the settings of whoever runs the test do not count
     with log.open('w') as out:
-        server = subprocess.Popen([sys.executable, '-m', 'voila', 'nbs/explore.ipynb', '--no-browser', '--port=8900', '--Voila.port_retries=100', '--Voila.ip=127.0.0.1'], cwd=ROOT,
+        server = subprocess.Popen([sys.executable, '-m', 'voila', str(what), '--no-browser', '--port=8900', '--Voila.port_retries=100', '--Voila.ip=127.0.0.1'], cwd=ROOT,
                                   env=os.environ | dict.fromkeys(('JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'IPYTHONDIR'), str(home)), stdout=out, stderr=out, start_new_session=True)
     try:
         deadline = time.time() + LONG
@@ -42,48 +62,141 @@ def voila(tmp_path):
             except (ProcessLookupError, subprocess.TimeoutExpired): pass
 
 
-@pytest.fixture
-def page(voila):
+@contextmanager
+def opened(address, **options):
     "A page in Chromium; `page.complaints` lists console errors and uncaught exceptions"
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        page = browser.new_page(viewport=dict(width=1280, height=800))
+        page = browser.new_page(**options)
         page.set_default_timeout(1000*LONG)
         page.complaints = []
         page.on('console', lambda message: page.complaints.append(f'{message.text} ({message.location})') if message.type == 'error' else None)
         page.on('pageerror', lambda error: page.complaints.append(f'uncaught: {error}'))
-        page.route(lambda url: not url.startswith((voila[0], 'blob:', 'data:')), lambda route: route.fulfill(status=200, body=''))  # no network: a font or MathJax from elsewhere is empty
-        page.goto(voila[0])
+        site = re.match(r'http://[^/]+/', address)[0]
+        page.route(lambda url: not url.startswith((site, 'blob:', 'data:')), lambda route: route.fulfill(status=200, body=''))  # no network: a font or MathJax from elsewhere is empty
+        page.goto(address)
         yield page
         browser.close()
 
 
 SHOWN = """before => {
-    const picture = document.querySelector('img[alt^=Candidates]')
-    return picture && picture.complete && picture.naturalWidth > 1000 && picture.src != before && !document.querySelector('[role=status]') && picture.src
+    const images = [...document.querySelectorAll('.pictures img')], shown = images.map(image => image.src).join()
+    const busy = document.querySelector('[data-kind=working]')
+    return images.length && images.every(image => image.complete && image.naturalWidth > 800) && !busy && shown != before && shown
 }"""
 
 
-def picture(page, before=''):
-    "The picture as a data address, once it is another one than `before` and nothing is under way"
+def shown(page, before=''):
+    "The pictures as data addresses, once they are others than `before` and nothing is under way"
     from playwright.sync_api import TimeoutError
     try: return page.wait_for_function(SHOWN, arg=before).json_value()
     except TimeoutError: pytest.fail(f'no new picture in {LONG} s; {page.complaints}; the page says:\n{page.inner_text("body")}', pytrace=False)
 
 
-def test_page(page, voila):
-    first = picture(page)
-    assert first.startswith('data:image/png;base64,')
-    assert page.locator('pre:visible').count() == 0, 'code is shown'
-    readout = page.locator('.widget-readout').first
-    value = readout.inner_text()
-    page.get_by_role('slider').first.focus()
-    page.keyboard.press('ArrowLeft')
-    second = picture(page, first)
-    assert readout.inner_text() != value
-    page.get_by_role('combobox').first.select_option('ballistics')
-    assert picture(page, second) != first
-    assert page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'), 'wider than the window'
-    assert 'Traceback' not in page.content() and 'Traceback' not in voila[1].read_text()
-    assert not page.complaints, page.complaints
+def note(page):
+    "What the page says about the last question once it is answered, or None"
+    found = page.wait_for_function("() => !document.querySelector('[data-kind=working]') && (document.querySelector('[role=status]')?.innerText || 'none')").json_value()
+    return None if found == 'none' else found
+
+
+def fits(page):
+    "Nothing can be scrolled sideways: neither the page nor the part of it that Voilà scrolls"
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth && [...document.querySelectorAll('.explorer, .explorer *')].every(e => e.getBoundingClientRect().right <= window.innerWidth)")
+
+
+def candidates(page):
+    "The table behind the link, as pandas reads it"
+    address = page.get_by_role('link', name='Save the candidates').get_attribute('href')
+    return pd.read_csv(pd.io.common.BytesIO(base64.b64decode(address.removeprefix('data:text/csv;base64,'))))
+
+
+def upload(page, text): page.locator('input[type=file]').set_input_files(dict(name='wanted.csv', mimeType='text/csv', buffer=text.encode()))
+
+
+def choose(page, name, option): page.locator('.widget-vbox', has_text=re.compile(f'^{name}')).get_by_role('combobox').first.select_option(option)
+
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
+def test_page(tmp_path):
+    "One session, from the first picture to a phone in the hand"
+    with served('nbs/use/03_explore.ipynb', tmp_path) as (address, log), opened(address, viewport=dict(width=1400, height=900)) as page:
+        seen = shown(page)
+        assert seen.startswith('data:image/png;base64,') and page.locator('.pictures img').count() == 3
+        assert page.locator('pre:visible').count() == 0, 'code is shown'
+        assert page.get_by_role('link', name='How it works').get_attribute('href').endswith('/methods/neural_adjoint.html#neuraladjoint')
+
+        # a slider, by the keyboard
+        readout = page.locator('.widget-readout').first
+        value = readout.inner_text()
+        page.get_by_role('slider').first.focus()
+        page.keyboard.press('ArrowLeft')
+        seen = shown(page, seen)
+        assert readout.inner_text() != value
+
+        # chance, a file, a file that is wrong
+        page.get_by_role('button', name='Random target').click()
+        seen = shown(page, seen)
+        upload(page, 'height\n-0.5\n')
+        seen = shown(page, seen)
+        assert readout.inner_text() == '-0.50' and note(page) is None
+        upload(page, 'height\n1,2,3\n')
+        page.locator('[data-kind=error]').wait_for()
+        assert 'expected 1 number, got 1 rows of 3' in note(page)
+
+        # two methods, and what they found as a file
+        choose(page, 'compared with', 'random_search')
+        seen = shown(page, seen)
+        assert page.locator('.pictures img').count() == 4 and page.locator('.answers').inner_text().count('the best of 12') == 2
+        table = candidates(page)
+        assert list(table) == ['method', 'candidate', 'x1', 'x2', 'error', 'predicted_error'] and set(table.method) == {'neural_adjoint', 'random_search'}
+        assert len(table) == 24 and table.error.min() >= 1e-13
+        choose(page, 'compared with', 'nothing')
+        seen = shown(page, seen)
+
+        # a curve: units, a band, and two columns of a file
+        choose(page, 'task', 'stack')
+        seen = shown(page, seen)
+        assert re.search(r'\d nm', page.locator('.answers table').inner_text())
+        page.get_by_role('button', name='Draw this band').click()
+        seen = shown(page, seen)
+        upload(page, 'wavelength,absorptance\n300,0.9\n600,0.2\n')
+        seen = shown(page, seen)
+        assert fits(page), 'wider than the window'
+
+        # on a phone
+        page.set_viewport_size(PHONE)
+        page.wait_for_function("() => document.querySelector('.answers').getBoundingClientRect().top >= document.querySelector('.controls').getBoundingClientRect().bottom - 1")
+        assert fits(page), 'wider than a phone'
+        widths = page.evaluate("[...document.querySelectorAll('.pictures img')].map(image => image.getBoundingClientRect().width)")
+        assert min(widths) > 340, widths
+        assert 'Traceback' not in page.content() and 'Traceback' not in log.read_text()
+        assert not page.complaints, page.complaints
+
+
+def test_own_problems(tmp_path):
+    "A task and a table of the user, each in a notebook of his own, opened on a phone"
+    for name, code in dict(task=OWN_TASK, table=OWN_TABLE).items():
+        cell = dict(cell_type='code', id=name, source=code, metadata={}, outputs=[], execution_count=None)
+        kernel = dict(name='python3', display_name='python3', language='python')
+        (tmp_path/f'{name}.ipynb').write_text(json.dumps(dict(cells=[cell], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
+    with served(tmp_path, tmp_path) as (address, log):
+        with opened(f"{address}voila/render/{quote('task.ipynb')}", viewport=PHONE, is_mobile=True, has_touch=True) as page:
+            shown(page)
+            assert page.get_by_role("combobox").count() == 2 and fits(page)      # no choice of tasks
+            assert re.search(r'width\s+1\d\d(\.\d)? mm', page.locator('.answers table').inner_text())
+            table = candidates(page)
+            assert table['width (mm)'].between(100, 150).all() and 'simulated error' in page.locator('.answers').inner_text()
+            assert not page.complaints, page.complaints
+        with opened(f"{address}voila/render/{quote('table.ipynb')}", viewport=dict(width=1400, height=900)) as page:
+            seen = shown(page)
+            assert 'predicted error' in page.locator('.answers').inner_text() and 'Nothing was simulated' in page.locator('.answers').inner_text()
+            offered = page.get_by_role('combobox').first.locator('option').all_inner_texts()
+            assert 'neural_adjoint' in offered and not {'closed_loop', 'direct_search'} & set(offered)
+            assert list(candidates(page)) == ['method', 'candidate', 'x1', 'x2', 'x3', 'predicted_error']
+            page.get_by_role('button', name='Random target').click()
+            shown(page, seen)
+            assert fits(page) and not page.complaints, page.complaints
+        assert 'Traceback' not in log.read_text()

@@ -1,6 +1,6 @@
 """Real faults: processes that are killed, disks that are full, simulators that misbehave, clocks that jump. Nothing finished is lost, nothing wrong is recorded.
 
-The table in the docs (`nbs/bench/10_faults.ipynb`) says how often each was tried.
+The table in the docs (`nbs/results/03_faults.ipynb`) says how often each was tried.
 """
 import os, random, signal, subprocess, sys, tempfile, threading, time
 from pathlib import Path
@@ -227,23 +227,156 @@ def test_clock_jumps(tmp_path, calm):
     same(errors(read_records(tmp_path / "bench")), calm)
 
 
+def hears_ctrl_c(): signal.signal(signal.SIGINT, signal.SIG_DFL)          # the background job of a shell ignores it
+def gone(pid): return not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+
+
+def soon(condition, seconds=30):
+    "Does it come true?"
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end: time.sleep(.05)
+    return condition()
+
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c(tmp_path, workers):
-    "SIGINT to the whole group, as a terminal sends it: one line, exit code 130, soon, and the same command goes on"
-    ask = [str(Path(sys.executable).with_name("invnb_bench")), *f"--preset smoke --tasks robotic_arm --methods ranked_search --rows 2000 --seeds 4 --workers {workers} --out {tmp_path / 'bench'}".split()]
-    process = subprocess.Popen(ask, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a shell's background job would ignore it
-    while process.poll() is None and not list((tmp_path / "bench").glob("*.safetensors")): time.sleep(.05)
-    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "bench").glob("*.safetensors")}
+def test_ctrl_c(tmp_path, workers, number):
+    "SIGINT to the whole group, as a terminal sends it, SIGTERM to the process, as `kill` does: one line, exit code 130 or 143, soon, nobody is left, and the same command goes on"
+    folder = tmp_path / "bench"
+    ask = [str(Path(sys.executable).with_name("invnb_bench")), *f"--preset smoke --tasks robotic_arm --methods ranked_search --rows 1000 --seeds 4 --workers {workers} --out {folder}".split()]
+    process = subprocess.Popen(ask, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears_ctrl_c)
+    while process.poll() is None and not list(folder.glob("*.safetensors")): time.sleep(.05)
+    kept, below = {p: p.stat().st_mtime_ns for p in folder.glob("*.safetensors")}, workers_of(process.pid)
     begin = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "the same command goes on" in err, err
+    assert process.returncode == CODES[number] and "the same command goes on" in err, err
     assert workers == 2 or "Traceback" not in err, err                                       # the processes of loky print their own
     assert time.monotonic() - begin < 45
-    assert all(read_record(p) for p in kept)
+    assert soon(lambda: all(map(gone, below)))
+    assert all(read_record(p) for p in kept) and not list(folder.glob(".*.part")) and not list(folder.glob("*.failed.txt"))
     done = subprocess.run(ask, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert len(read_records(tmp_path / "bench")) == 4 and all(p.stat().st_mtime_ns == when for p, when in kept.items())
+    assert len(read_records(folder)) == 4 and all(p.stat().st_mtime_ns == when for p, when in kept.items()) and not list(folder.glob("*.lock"))
+
+
+TRAP = """
+import os, signal, sys, time
+import invnb.parallel as parallel
+from invnb.tasks.task import Task, register_task
+number, folder, part = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Trap:                                                                 # the signal comes while it is collected: Python drops the exception
+    def __del__(self):
+        os.kill(os.getpid(), number)
+        for _ in range(20): time.sleep(.001)
+calls = []
+def at(call):
+    calls.append(call)
+    if len(calls) == call: Trap()
+def simulate(x):
+    if part != "waiting": at(int(part) if part.isdigit() else 5)
+    return x.sum(1, keepdim=True)
+task = register_task("trap")(lambda: Task("trap", simulate, [[0., 0.], [1., 1.]]))
+if part == "waiting":                                                       # in the process that waits for its workers
+    wait = parallel.wait
+    parallel.wait = lambda *args: (at(3), wait(*args))[1]
+"""
+RUN = TRAP + """
+from invnb.bench.run import run
+run([task()], ["random_search"], range(20), folder, rows=30, targets=2, budget=2, progress=False)
+print("finished")
+"""
+COMMAND = TRAP + """
+from invnb.bench.cli import invnb_bench
+tasks = "sine_wave" if part == "waiting" else "trap"                        # a worker does not know this script
+invnb_bench(preset="smoke", tasks=tasks, methods="random_search", seeds=20, workers=1 + (part == "waiting"), out=folder)
+print("finished")
+"""
+PROPOSE = TRAP + """
+import torch
+from invnb.core import Data
+from invnb.methods.search import RandomSearch
+from invnb.use.many_targets import propose_to_file
+x = torch.rand(50, 2)
+method = RandomSearch().fit(Data(x, x.sum(1, keepdim=True)), progress=False)
+propose = method.propose
+method.propose = lambda *args: (at(3), propose(*args))[1]
+propose_to_file(method, torch.rand(100, 1), folder, block=10, progress=False)
+print("finished")
+"""
+
+
+def trapped(script, number, folder, part):
+    "What such a program printed, and how it ended, as a shell says it"
+    done = subprocess.run([sys.executable, "-c", script, str(int(number)), str(folder), str(part)], capture_output=True, text=True, timeout=200)
+    assert "Exception ignored" in done.stderr and "finished" not in done.stdout, done.stderr     # the trap has worked, and was noticed
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("call", range(4, 8))
+def test_an_interrupt_is_not_lost_in_a_run(tmp_path, number, call):
+    "it comes in a `__del__`, where Python drops the exception, at each place of a cell: the run ends at its next look"
+    code, err = trapped(RUN, number, tmp_path, call)
+    assert code == CODES[number] and 1 <= len(read_records(tmp_path)) <= 2, err
+    assert not list(tmp_path.glob("*.lock")) and not list(tmp_path.glob("*.failed.txt"))
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("part", ["cell", "waiting"])
+def test_an_interrupt_is_not_lost_in_a_command(tmp_path, number, part):
+    "the same, in a cell, and in a process that waits for its workers: one line, and the exit code"
+    code, err = trapped(COMMAND, number, tmp_path, part)
+    assert code == CODES[number] and err.strip().endswith("invnb: interrupted; what is finished is kept, and the same command goes on"), err
+    assert (part == "waiting" or read_records(tmp_path)) and len(read_records(tmp_path)) < 20
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_an_interrupt_is_not_lost_between_blocks(tmp_path, number):
+    "the same, in `propose_to_file`: what is written stays"
+    code, err = trapped(PROPOSE, number, tmp_path / "x.npy", "blocks")
+    assert code == CODES[number], err
+    assert len((tmp_path / "x.npy.note").read_text().splitlines()) == 1 + 3 and not (tmp_path / "x.npy").exists()
+
+
+SWALLOWS = """
+import signal, sys, time
+from invnb.bench.run import run
+from invnb.parallel import open_executor
+from invnb.tasks.task import Task
+import invnb.parallel as parallel
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def forever(path):
+    open(path, "w").close()
+    while True:
+        try: time.sleep(1000)
+        except BaseException: pass
+def stubborn(x): forever(sys.argv[1])
+def busy(x, path=sys.argv[1]): open(path, "w").close(); time.sleep(1000)
+if sys.argv[2] == "loky": parallel.wait = lambda *args: forever(sys.argv[1] + " waits")
+with open_executor(sys.argv[2], 2) as executor:
+    run([Task("stuck", stubborn if sys.argv[2] == "serial" else busy, [[0.], [1.]])], ["random_search"], range(2), sys.argv[1] + " bench", progress=False, executor=executor)
+"""
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("kind", ["serial", "loky"])
+def test_the_second_signal_ends_at_once(tmp_path, number, kind):
+    "a program that swallows every exception, in a cell, or while its workers compute: the second signal ends it, and them"
+    began = tmp_path / "began"
+    process = start(SWALLOWS, began, kind)
+    assert soon(lambda: began.exists() and (kind == "serial" or (tmp_path / "began waits").exists()), 60), process.poll()
+    below = [pid for pid in workers_of(process.pid) if b"tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    process.send_signal(number); time.sleep(1)
+    assert process.poll() is None and (kind == "serial" or len(below) == 2)
+    process.send_signal(number)
+    assert process.wait(10) == -number
+    assert soon(lambda: all(map(gone, below)))
+    process.communicate()
 
 
 SHARED = BENCH.replace('    print("finished")', '    print(len(own))').replace("if __name__", """import invnb.bench.run as bench

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest, safetensors.torch, torch
-from invnb.bench import solve
+import pytest, safetensors.torch, scipy.io, torch
+from invnb.use import solve, solver
+from invnb.use.columns import pick_columns
+from invnb.use.table import read_table, read_tables
 from invnb.bench.store import Record, read_record, read_records, write_record
 from invnb.core import Data, stream
-from invnb.methods.method import Model, digest, load_method, read_sealed, to_config, write_sealed
+from invnb.methods.method import load_method
 from invnb.methods.neural_adjoint import NeuralAdjoint
 from invnb.methods.cinn import CINN
 from invnb.methods.search import RandomSearch
 from invnb.methods.surrogate import Surrogate
 from invnb.nets import seeded
+from invnb.saved import Model, digest, read_sealed, to_config, write_sealed
 from invnb.tasks import metamaterial, rcwa
 
 SECONDS = 20.       # that a file may take
@@ -108,17 +111,17 @@ def put(path, content):
     path.unlink(missing_ok=True)
     path.write_bytes(content)
 
-def fuzz(content, numbers, path, load, same, make=damaged, names=()):
+def fuzz(content, numbers, path, load, same, make=damaged, names=(), writes=False):
     "Files of these numbers at `path`; returns how many were refused"
     refused = 0
     for number in numbers:
         bad = make(content, number)
         put(path, bad)
-        found = outcome(load, number, path, *names)
+        found = outcome(load, number, path, *names, writes=writes)
         if found is None: refused += 1
         else: assert same(found), f"damage {number}: another answer, and nothing was said"
     path.write_bytes(content)
-    assert same(outcome(load, -1, path)), "the file itself"
+    assert same(outcome(load, -1, path, writes=writes)), "the file itself"
     return refused
 
 
@@ -311,8 +314,8 @@ def good_table(rows=14):
 
 def read_pairs(path):
     "As `invnb_solve` does: pick the columns, then read them"
-    table = solve.read_table(path)
-    with contextlib.redirect_stderr(io.StringIO()): return solve.read_data(table, solve.pick_columns("--x", "h1,h 2", table.names), solve.pick_columns("--y", "s1:s2", table.names))
+    table = read_table(path)
+    with contextlib.redirect_stderr(io.StringIO()): return solve.read_data(table, pick_columns("--x", "h1,h 2", table), pick_columns("--y", "s1:s2", table))[:2]
 
 def plain(parts): return all(part.ndim == 2 and part.dtype == np.float64 and np.isfinite(part).all() for part in parts) and len(parts[0]) == len(parts[1]) >= solve.FEWEST and parts[0].shape[1] == 2
 
@@ -339,7 +342,7 @@ def test_csv_cells(tmp_path):
 
 def test_targets_and_bounds(tmp_path):
     path = tmp_path/"wanted.csv"
-    finite = lambda found: np.isfinite(found[0] if isinstance(found, tuple) else found).all()
+    finite = lambda found: np.isfinite(np.asarray(found)).all()
     fuzz(b"s1,s2\n0.5,0.1\n1.5,0.25\n", range(600), path, lambda: solve.read_targets(path, ["s1", "s2"]), finite)
     path = tmp_path/"bounds.csv"
     fuzz(b"h1,h 2\n0,0\n1,1\n", range(600), path, lambda: solve.read_bounds(path, ["h1", "h 2"]), lambda found: finite(found) and (found[0] <= found[1]).all())
@@ -352,6 +355,73 @@ def test_parquet(tmp_path, compression):
     refused = fuzz(path.read_bytes(), range(700), path, lambda: read_pairs(path), plain, names=("--x:", "--y:"))
     assert refused > 300
 
+LAYOUTS = {"semicolons": dict(sep=";", decimal=","), "tabs": dict(sep="\t"), "spaces": dict(sep=" ", quoting=2)}
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_text_of_other_layouts(tmp_path, kind):
+    path = tmp_path/"data.txt"
+    content = ("# a comment\n" + good_table().to_csv(index=False, **LAYOUTS[kind])).encode("utf-16" if kind == "tabs" else "utf-8")
+    refused = fuzz(content, range(1000), path, lambda: read_pairs(path), plain, names=("--x:", "--y:"))
+    assert refused > 300
+
+def arrays(kind, path):
+    "The table without its text, as a file of that kind"
+    table = good_table()
+    parts = dict(x=table[["h1", "h 2"]].to_numpy(), y=table[["s1", "s2"]].to_numpy())
+    if kind == "npy": np.save(path, np.concatenate(list(parts.values()), 1))
+    elif kind == "npz": np.savez(path, **parts, note="a", seed=1)
+    elif kind == "npz, compressed": np.savez_compressed(path, **parts)
+    elif kind == "mat": scipy.io.savemat(path, {**parts, "note": "a", "more": dict(a=1)})
+    elif kind == "mat, compressed": scipy.io.savemat(path, parts, do_compression=True)
+    else: scipy.io.savemat(path, parts, format="4")
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "npz, compressed", "mat", "mat, compressed", "mat, version 4"])
+def test_arrays(tmp_path, kind):
+    path = tmp_path/f"data.{kind.split(',')[0]}"
+    arrays(kind, path)
+    def load():
+        table = read_table(path)
+        return solve.read_data(table, pick_columns("--x", "1:2" if kind == "npy" else "x", table), pick_columns("--y", "3:4" if kind == "npy" else "y", table))[:2]
+    with contextlib.redirect_stderr(io.StringIO()):           # a process is started where SciPy crashed
+        refused = fuzz(path.read_bytes(), range(1000), path, load, plain, names=("--x:", "--y:"), writes="mat" in kind)
+    assert refused > 300
+
+def test_pickles_are_not_loaded(tmp_path, monkeypatch):
+    "Arrays of objects, in a .npy, in a .npz, and pickles under any name"
+    class Trap:
+        def __reduce__(self): return (Path.touch, (tmp_path/"sprung",))
+    trap = np.array([Trap()], dtype=object)
+    np.save(tmp_path/"a.npy", trap, allow_pickle=True)
+    np.savez(tmp_path/"a.npz", allow_pickle=True, x=trap, y=np.zeros((3, 2)))
+    for name in ("b.npy", "b.npz", "b.mat", "b.xlsx", "b.parquet", "b.csv", "b.pkl"): (tmp_path/name).write_bytes(pickle.dumps(Trap()))
+    for path in [p for p in tmp_path.iterdir()]:
+        with pytest.raises(ValueError, match=path.name): read_table(path)
+    assert not (tmp_path/"sprung").exists()
+
+def test_excel(tmp_path):
+    pytest.importorskip("openpyxl")
+    path = tmp_path/"data.xlsx"
+    good_table().to_excel(path, index=False)
+    refused = fuzz(path.read_bytes(), range(500), path, lambda: read_pairs(path), plain, names=("--x:", "--y:"))
+    assert refused > 200
+    parts = {name: zipfile.ZipFile(path).read(name) for name in zipfile.ZipFile(path).namelist()}
+    for number in range(300):                                            # a sound archive with a damaged part
+        r = random.Random(number)
+        name = r.choice(list(parts))
+        with zipfile.ZipFile(path, "w") as archive:
+            for part, content in parts.items(): archive.writestr(part, damaged(content, number) if part == name else content)
+        found = outcome(lambda: read_pairs(path), number, path, "--x:", "--y:")
+        assert found is None or plain(found), f"damage {number} to {name}"
+
+def test_two_files(tmp_path):
+    x, y = tmp_path/"x.npy", tmp_path/"y.csv"
+    table = good_table()
+    np.save(x, table[["h1", "h 2"]])
+    def load():
+        both = read_tables([x, y])
+        return solve.read_data(both, both.parts["x"], both.parts["y"])[:2]
+    with contextlib.redirect_stderr(io.StringIO()): fuzz(table[["s1", "s2"]].to_csv(index=False, header=False).encode(), range(500), y, load, plain)
+
 
 # ---- invnb_solve ----
 
@@ -361,7 +431,7 @@ def solved(tmp_path_factory):
     home = tmp_path_factory.mktemp("solved")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        patch.setattr(solve, "surrogate_for", lambda rows: Surrogate(hidden=(4,), epochs=2, ensemble=2))
+        patch.setattr(solver, "surrogate_for", lambda rows: Surrogate(hidden=(4,), epochs=2, ensemble=2))
         good_table().to_csv("data.csv", index=False)
         Path("wanted.csv").write_text("s1,s2\n0.9,0.2\n1.1,0.25\n")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -374,9 +444,9 @@ FILES = ["solver.json", "config.json", "model.safetensors", "judge/config.json",
 def test_solver(solved, tmp_path, file):
     folder = Path(shutil.copytree(solved/"mine", tmp_path/"mine"))
     def says(solver): return json.dumps([solver.x, solver.y, solver.bounds.tolist(), solver.name, solver.learned, solver.quality], sort_keys=True), content_of(solver.method), content_of(solver.judge)
-    want, path = says(solve.load_solver(folder)), folder/file
+    want, path = says(solver.load_solver(folder)), folder/file
     content = path.read_bytes()
-    load = lambda: solve.load_solver(folder)
+    load = lambda: solver.load_solver(folder)
     fuzz(content, range(300), path, load, lambda found: says(found) == want, names=(folder,))
     if path.suffix == ".json":
         make = lambda content, number: json.dumps(reshaped(json.loads(content), random.Random(number))).encode()
@@ -386,11 +456,10 @@ def test_solver(solved, tmp_path, file):
 
 def test_solver_of_two(solved, tmp_path, monkeypatch):
     "A judge or a method of another training, both intact, are not taken for those of this one"
-    solver = solve.load_solver(solved/"mine")
     other = Surrogate(hidden=(4,), epochs=1, ensemble=2).fit(Data(torch.rand(20, 2, generator=stream("a")), torch.rand(20, 2, generator=stream("b"))), progress=False)
     mixed = Path(shutil.copytree(solved/"mine", tmp_path/"mixed"))
     other.save(mixed/"judge")
-    with pytest.raises(ValueError, match="its method or its judge is another one"): solve.load_solver(mixed)
+    with pytest.raises(ValueError, match="its method or its judge is another one"): solver.load_solver(mixed)
 
 def answered(capsys, *args):
     "True: finite candidates were written. False: one line, exit code 2 and no file"
@@ -413,7 +482,7 @@ def test_the_whole_command(solved, tmp_path, capsys, monkeypatch, kind):
     if kind == "parquet": pytest.importorskip("pyarrow")
     shutil.copytree(solved, tmp_path/"here")
     monkeypatch.chdir(tmp_path/"here")
-    monkeypatch.setattr(solve, "surrogate_for", lambda rows: Surrogate(hidden=(4,), epochs=1))
+    monkeypatch.setattr(solver, "surrogate_for", lambda rows: Surrogate(hidden=(4,), epochs=1))
     good_table().to_parquet("data.parquet")
     fresh = ["--x", "h1,h 2", "--y", "s1:s2", "--target", "wanted.csv", "--method", "ranked_search"]
     path, args = {"targets": ("wanted.csv", ["--model", "mine", "--target", "wanted.csv"]), "table": ("data.csv", ["data.csv", *fresh]), "table and model": ("data.csv", ["data.csv", *fresh, "--model", "mine"]),
@@ -495,7 +564,7 @@ def test_simulation_cache(tmp_path):
 
 def test_unfinished_candidates(models, tmp_path):
     "The note beside a file that was begun says whether to go on, and which blocks are whole"
-    from invnb.methods.many_targets import propose_to_file
+    from invnb.use.many_targets import propose_to_file
     method, targets, path = load_method(models["random_search"]), torch.rand(30, 2, generator=stream("many")).numpy(), tmp_path/"x.npy"
     want = np.array(propose_to_file(method, targets, path, n=2, block=10, progress=False))
     whole, unfinished, note = path.read_bytes(), path.with_name("x.npy.part"), path.with_name("x.npy.note")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import NOT_OURS, ROOT
 from tools.notebooks import notebooks
-from tools.readme import FIGURES, llms, readme
+from nbdev.config import get_config
+from tools.readme import FIGURES, llms, pictures, readme, sidebar
 
 
 def bash(command, cwd):
@@ -58,9 +59,10 @@ def test_readme_is_the_home_page():
     assert (ROOT/'README.md').read_text(encoding='utf-8') == text, "stale: make readme"
     stored = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in ROOT.glob(f'{FIGURES}_*')}
     assert stored == figures, "stale: make readme"
+    assert {name: (ROOT/name).read_bytes() for name in pictures()} == pictures(), "stale: make readme"
 
 
-def test_llms_txt_names_every_page():
+def test_llms_txt_is_made_from_the_pages():      # tests/test_site.py: are its addresses those of the site?
     assert (ROOT/'nbs'/'llms.txt').read_text(encoding='utf-8') == llms(), "stale: make readme"
 
 
@@ -91,26 +93,22 @@ def test_notebooks_are_clean(copy):
 
 @pytest.mark.parametrize('path', pages())
 def test_stored_outputs(path):
-    outputs = [output for cell in json.loads(path.read_text(encoding='utf-8'))['cells'] for output in cell.get('outputs', [])]
-    assert outputs, "the docs show what is stored: make notebooks"
+    cells = [cell for cell in json.loads(path.read_text(encoding='utf-8'))['cells'] if cell['cell_type'] == 'code']
+    outputs = [output for cell in cells for output in cell['outputs']]
+    assert outputs or not cells, "the docs show what is stored: make notebooks"
     assert [output['evalue'] for output in outputs if output['output_type'] == 'error'] == []
     text = '\n'.join(''.join(t) for output in outputs for t in [output.get('text', []), *(v for k, v in output.get('data', {}).items() if k.startswith('text'))])
     assert not re.search(r'\d%\|', text), "a progress bar was stored"
     assert not re.search(r'/(home|root|Users)/|site-packages', text), "a path of the machine that ran it was stored"
 
 
-def test_docs_can_be_made(copy):
-    "All of the docs build that does not need Quarto: cells with imports run, and each exported name is documented"
-    (copy/'make.py').write_text("from nbdev.serve import proc_nbs\nif __name__ == '__main__': proc_nbs(n_workers=1)\n")
-    said = bash('python make.py', copy)
-    assert 'Found cells containing imports and other code' not in said, said
-    assert sorted(contents(copy/'_proc', '*.ipynb')) == sorted(path.relative_to(ROOT/'nbs').as_posix() for path in notebooks())
-    assert '| **Returns** |' in (copy/'_proc'/'00_core.ipynb').read_text(encoding='utf-8')   # the parameters as a table
-
-
 def test_sidebar_names_every_page():
-    listed = re.findall(r'[\w/]+\.ipynb', (ROOT/'nbs'/'_quarto.yml').read_text())
-    assert sorted(listed) == sorted(path.relative_to(ROOT/'nbs').as_posix() for path in notebooks())
+    assert sorted(name for _, name in sidebar()) == sorted(path.relative_to(ROOT/'nbs').as_posix() for path in notebooks())
+
+
+def test_the_site_knows_its_repository():
+    "A fork changes `user` in settings.ini; the link in the page's bar is the one address that does not derive from it"
+    assert f'href: {get_config(path=ROOT).git_url}\n' in (ROOT/'nbs'/'_quarto.yml').read_text()
 
 
 def test_nothing_reads_outside_the_repository(copy):

@@ -1,20 +1,25 @@
 """What every public function promises, on examples that hypothesis draws (always the same ones): shapes, dtypes, a batch is a loop, rows may change places,
 the same seed gives the same numbers, nothing that was passed is changed, torch's global state stays as it was, and the laws of each metric."""
-import ast, copy, importlib, inspect, io, itertools, json, math, pkgutil, random, warnings
+import ast, copy, functools, importlib, inspect, io, itertools, json, math, pkgutil, random, re, types, warnings
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest, torch
+from fastcore.docments import docments
 from hypothesis import assume, given, strategies as st
 
 import invnb
 from invnb.bench.metrics import *
+from invnb.bench.interval import *
+from invnb.bench.paired import *
 from invnb.bench.posterior import *
+from invnb.bench.ranking import *
 from invnb.bench.report import *
 from invnb.bench.run import CountingSimulator, attempt, cell_spec, one_thread, planned, run_cell
 from invnb.bench.store import *
+from invnb.bench.table import *
 from invnb.core import *
 from invnb.methods.cinn import *
 from invnb.methods.closed_loop import *
@@ -29,6 +34,7 @@ from invnb.methods.search import *
 from invnb.methods.surrogate import *
 from invnb.methods.tandem import *
 from invnb.nets import *
+from invnb.saved import *
 from invnb.tasks.ballistics import *
 from invnb.tasks.metamaterial import *
 from invnb.tasks.rcwa import *
@@ -39,14 +45,18 @@ from invnb.tasks.stack import *
 from invnb.tasks.task import *
 
 EXEMPT = {      # public names that no property here exercises, and why
-    "invnb.explore": "widgets and their pictures: tests/test_explore.py",
+    "invnb.use.explore": "widgets and their pictures: tests/test_explore.py",
     "invnb.bench.cli": "commands: tests/test_faults.py runs them",
-    "invnb.bench.solve": "a command: tests/test_solve.py, and its reading functions tests/test_fuzz.py",
+    "invnb.use.solve": "a command: tests/test_solve.py, and its reading functions tests/test_fuzz.py",
+    "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
+    "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
+    "invnb.use.layout": "text files: tests/test_table.py, tests/test_fuzz.py and its notebook",
+    "invnb.use.table": "files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.parallel": "processes: tests/test_faults.py and its notebook",
     "invnb.tasks.per_design": "processes and their faults: tests/test_faults.py and its notebook",
-    "invnb.methods.many_targets": "a long run that is stopped: its notebook",
-    "draw_sine draw_arm draw_flights draw_spectra draw_stack draw_shell draw_metamaterial plot_ranks panel figure legend": "they draw: their notebooks show them",
-    "COLOURS MARKERS LINES DECADES HOW_TO_READ ONE_SEED REFERENCE": "how a figure or a report looks",
+    "invnb.use.many_targets": "a long run that is stopped: its notebook",
+    "draw_sine draw_arm draw_flights draw_spectra draw_stack draw_shell draw_metamaterial plot_ranks panel draw_published figure legend": "they draw: their notebooks show them",
+    "COLOURS MARKERS LINES DECADES HOW_TO_READ ONE_SEED ORDER REFERENCE": "how a figure or a report looks",
     "run check_method check_task": "tests/test_contracts.py calls them for every task and method",
     "OfficialNet official_net read_weights from_official bundled bundled_files": "they load files: tests/test_fuzz.py",
     "held_out_spectra cst_spectra": "measured data: their notebooks compare the solver with them",
@@ -458,7 +468,7 @@ def test_proposals(name, fitted_methods):
         x = pure(method.propose, targets, n, seed)
         assert x.shape == (4, n, 3) and x.dtype == torch.float32 and x.isfinite().all() and not x.requires_grad
         assert ((x >= box[0]) & (x <= box[1])).all() or name == "neural_adjoint_paper"
-        assert equal(method.propose(targets.double().numpy(), n, seed), x) and equal(method.propose(targets.tolist(), n, seed), x)
+        for same in (targets.double().numpy(), targets.tolist(), pd.DataFrame(targets.numpy())): assert equal(method.propose(same, n, seed), x)
         if name in ONE_BY_ONE:
             order = shuffle(seed, 4)
             assert torch.allclose(method.propose(targets[order], n, seed), x[order], atol=1e-4) and torch.allclose(torch.cat([method.propose(row[None], n, seed) for row in targets]), x, atol=1e-4)
@@ -1025,6 +1035,10 @@ def test_report(records, seed):
     known = {(row.method, row.T): row.r_T for row in found.itertuples()}
     assert all(known[row.better, row.T] <= known[row.worse, row.T] for row in pairs.itertuples())
     for part in (pure(standing, found, pairs, "sine_wave", T),): assert {f"method_{m}" for m in range(len(groups))} <= set(part.method)
+    first = pure(places, found, pairs, T).sine_wave
+    assert {cell.split()[0] for cell in first} == {f"method_{m}" for m in range(len(groups))}
+    assert pure(letters_of, sorted(method for _, method in groups), pairs, "sine_wave", T).keys() == {method for _, method in groups}
+    assert all(len(e) == len(r.error) for members in groups.values() for e, r in zip(by_key(members, T).values(), members))
     short_ = pure(summary, found, (1, T))
     for text in (to_text(short_), to_text(short_, "task"), to_markdown(short_)): assert all(method in text for _, method in groups)
     assert len(to_markdown(short_).splitlines()) == len(short_) + 2 and "targets" in describe(found)
@@ -1064,16 +1078,115 @@ def test_compare():
     assert math.isclose(found["ratio"], want["ratio"]) and math.isclose(found["share"], 1 - want["share"]) and (found["seeds"], found["targets"]) == (2, 4)
 
 
+# ---- whatever holds numbers ----
+
+E, CURVE, X, Y = uniform(1, 3, 4), uniform(2, 1, 5)[0].sort(descending=True).values, uniform(3, 12, 3), uniform(4, 12, 2)
+BOX, ARM = torch.tensor([[0.]*3, [1.]*3]), uniform(9, 5, 4)
+HEIGHTS, RADII, FREQ = 30 + 25*uniform(5, 2, 4), 40 + 12*uniform(6, 2, 4), frequencies[::40].float()
+
+@functools.cache
+def made():
+    "A task, a surrogate, a method and a search"
+    data = table_of(dx=3, dy=2)
+    return types.SimpleNamespace(task=get_task("robotic_arm"), method=RandomSearch().fit(data), surrogate=Surrogate(hidden=(4,), epochs=1, ensemble=2).fit(data, progress=False),
+                                 found=Search(2*uniform(7, 2, 6, 3) - 1, uniform(8, 2, 6, 1), torch.zeros(2, 1)))
+
+ARRAYS = {      # whoever takes an array: how to call it, and with what
+    "as_matrix": (lambda value: as_matrix("x", value), dict(value=X)),
+    "as_bounds": (as_bounds, dict(bounds=BOX)),
+    "Data": (lambda **given: [getattr(Data(**given), name) for name in ("x", "y", "bounds", "valid")], dict(x=X, y=Y, bounds=BOX)),
+    "solid_box": (solid_box, dict(bounds=BOX)),
+    "checked_simulate": (lambda x: checked_simulate(x, lambda x: x.square(), "mine", 3), dict(x=X)),
+    "column_numbers": (lambda value: column_numbers("x_scale", value, 5, 1.), dict(value=CURVE)),
+    "Task": (lambda bounds: Task("mine", simulate, bounds).bounds, dict(bounds=BOX)),
+    "Task.simulate": (lambda x: made().task.simulate(x), dict(x=ARM)),
+    "Task.in_units": (lambda x: made().task.in_units(x).float(), dict(x=ARM)),
+    "Method.propose": (lambda targets: made().method.propose(targets, 3), dict(targets=Y)),
+    "Method.search": (lambda targets: made().method.search(lambda x: x[:, :2], targets, 3).error, dict(targets=Y)),
+    "check_targets": (lambda targets: check_targets(made().method, targets), dict(targets=Y)),
+    "Surrogate.__call__": (lambda x: made().surrogate(x), dict(x=X)),
+    "Surrogate.spread": (lambda x: made().surrogate.spread(x), dict(x=X)),
+    "check_designs": (lambda x: check_designs(made().surrogate, x), dict(x=X)),
+    "check_errors": (lambda errors: check_errors("errors", errors), dict(errors=E)),
+    "failures": (failures, dict(errors=E)),
+    "best_of": (lambda errors: best_of(errors, 2, True), dict(errors=E)),
+    "per_target": (lambda errors: per_target(errors, True), dict(errors=E)),
+    "r_T": (lambda errors: r_T(errors, True), dict(errors=E)),
+    "good_enough": (lambda errors: good_enough(errors, .5), dict(errors=E)),
+    "simulations_to": (lambda errors: simulations_to(errors, .5, True), dict(errors=E)),
+    "solved_within": (lambda errors: solved_within(errors, .5, True), dict(errors=E)),
+    "r_over_time": (lambda curve: r_over_time(curve, 1., 2.), dict(curve=CURVE)),
+    "check_curves": (lambda a, b: check_curves("curves", [a, b]), dict(a=E, b=E + 1)),
+    "interval": (lambda a, b: interval([a, b]), dict(a=E, b=E + 1)),
+    "paired": (lambda a, b: paired([a], [b], draws=50), dict(a=E, b=E + 1)),
+    "holm": (holm, dict(p=CURVE)),
+    "resimulation_error": (resimulation_error, dict(y=Y, targets=Y + 1)),
+    "good_designs": (lambda bounds: good_designs(made().found, .5, bounds), dict(bounds=BOX)),
+    "different": (lambda bounds: different(made().found, .5, bounds), dict(bounds=BOX)),
+    "spacing": (lambda bounds: spacing(made().found, .5, bounds), dict(bounds=BOX)),
+    "as_cells": (lambda heights, radii: as_cells(heights, radii, lattice_period), dict(heights=HEIGHTS, radii=RADII)),
+    "scatter": (lambda **given: scatter(**given, order=1), dict(heights=HEIGHTS[0], radii=RADII[0], freq=FREQ)),
+    "transmission": (lambda **given: transmission(**given, order=1), dict(heights=HEIGHTS, radii=RADII, freq=FREQ)),
+    "spectrum": (lambda **given: spectrum(**given, solve=6, order=1), dict(heights=HEIGHTS, radii=RADII, freq=FREQ)),
+    "silicon": (silicon, dict(freq=FREQ)),
+}
+
+TENSORS = {     # public names whose arrays are tensors of the package's own, and why
+    "arm_joints arm_hand launch flight landing_time land_exact land_grid sine_height shell_thickness shell_indices shell_scattering riccati_bessel scattered_share scattering_efficiency"
+    " stack_thickness stack_absorptance multilayer characters ensemble full_wave sizes uniform_prior rows_that_ran": "formulas of tasks: Task.simulate has checked their designs",
+    "multiplication disks filling layer tangent faces free_space cascade Scattered": "pieces of the full-wave solver: transmission, spectrum and scatter check",
+    "draw_flights draw_metamaterial draw_arm draw_shell draw_sine draw_stack draw_spectra plot_ranks legend": "they draw what a search or a task has given",
+    "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
+    "rank_among at_or_below oddest uniformity packing": "ranks and designs as posterior_ranks and good_designs give them",
+    "compare checksum Record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
+    "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss value_and_jacobian damped_step rank_distinct best_first uniform_starts make_bank nearest_starts"
+    " choose_starts least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__": "pieces of methods: Method.propose and Method.search check",
+    "Search Till Till.__call__": "what a method has bought",
+}
+INNER = {"candidates", "spend", "learn", "loss", "misfit", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
+
+@pytest.mark.parametrize("kind", ["array", "list", "DataFrame"])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_whatever_holds_numbers(name, kind):
+    "A tensor, a NumPy array, a list and a DataFrame (of one column: a Series) give the same numbers"
+    f, numbers = ARRAYS[name]
+    as_kind = dict(array=lambda x: x.numpy(), list=lambda x: x.tolist(), DataFrame=lambda x: (pd.DataFrame if x.ndim == 2 else pd.Series)(x.numpy()))[kind]
+    assert equal(f(**{k: as_kind(v) for k, v in numbers.items()}), pure(f, **numbers))
+
+def takes_arrays(f):
+    "Does a parameter say that it is an array, in its type or in its comment?"
+    def type_of(parameter):
+        text, before = str(parameter.annotation), None
+        while text != before: text, before = re.sub(r"Callable\[(\[[^][]*\]|\.\.\.), [^][]*\]", "", text), text
+        return text
+    said = docments(f)
+    return any(re.search(r"\b(Tensor|ArrayLike|ndarray)\b", type_of(p)) or "array" in (said.get(name) or "") for name, p in inspect.signature(f).parameters.items())
+
+def test_whoever_takes_an_array_takes_all_kinds():
+    known, public = {name for names in TENSORS for name in names.split()} | set(ARRAYS), set()
+    for name, (module, value) in public_names().items():
+        if module in EXEMPT or inspect.isclass(value) and issubclass(value, torch.nn.Module): continue
+        if inspect.isfunction(value): public |= {name} if takes_arrays(value) else set()
+        if inspect.isclass(value) and value.__module__.startswith("invnb."):
+            public |= {name} if takes_arrays(value) else set()
+            public |= {f"{name}.{k}" for k, f in vars(value).items() if inspect.isfunction(f) and k not in INNER and (k[0] != "_" or k == "__call__") and takes_arrays(f)}
+    assert public - known == set(), "add a call to ARRAYS, or say in TENSORS why only tensors come"
+    assert {name for names in TENSORS for name in names.split()} - public == set(), "TENSORS names what is not there (any more)"
+    assert not {name for names in TENSORS for name in names.split()} & set(ARRAYS)
+
+
 # ---- nothing is left out ----
+
+def public_names():
+    "Each with its module and what it stands for"
+    modules = [importlib.import_module(module.name) for module in pkgutil.walk_packages(invnb.__path__, "invnb.") if module.name != "invnb.all"]
+    return {name: (module.__name__, getattr(module, name)) for module in modules for name in getattr(module, "__all__", [])}
 
 def test_every_public_name_is_exercised():
     tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     exempt = {name for key in EXEMPT if not key.startswith("invnb.") for name in key.split()}
-    public = {}
-    for module in pkgutil.walk_packages(invnb.__path__, "invnb."):
-        if module.name in EXEMPT or module.name == "invnb.all": continue
-        for name in getattr(importlib.import_module(module.name), "__all__", []): public[name] = module.name
+    public = {name: module for name, (module, _) in public_names().items() if module not in EXEMPT}
     left_out = {f"{module}.{name}" for name, module in public.items() if name not in used | exempt}
     assert left_out == set(), "write a property, or say in EXEMPT why there is none"
     assert exempt - set(public) == set(), "EXEMPT names what is not there (any more)"

@@ -1,16 +1,18 @@
 "invnb_solve: what a user may do wrong with a table, each answered by one line, exit code 2 and no file; and what comes out when all is right"
-import json, os, subprocess, sys
+import json, os, signal, subprocess, sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from invnb.bench.solve import invnb_solve
+from invnb.use.solve import invnb_solve
+from invnb.use.table import read_table
 from invnb.methods.surrogate import Surrogate
 
-def command(data=None, **options):
+def command(*data, **options):
     "`invnb_solve` in this process"
-    invnb_solve([*([] if data is None else [data]), *(word for name, value in options.items() if value is not None for word in (f"--{name}", value))])
+    words = [f"--{name.replace('_', '-')}" if value is True else (f"--{name}", value) for name, value in options.items() if value is not None]
+    invnb_solve([*(name for name in data if name is not None), *(word for part in words for word in ([part] if isinstance(part, str) else part))])
 
 
 GOOD = dict(x="h1,h2", y="s1:s2", target="wanted.csv", n="3", out="found.csv", method="ranked_search")
@@ -69,26 +71,26 @@ TABLES = {   # the bytes of data.csv -> what the line must say
     "only a header": ("id,h1,h2,s1,s2\n", ["at least 10 rows", "got 0"]),
     "one row": ("id,h1,h2,s1,s2\n1,2,3,4,5\n", ["at least 10 rows", "got 1"]),
     "nine rows": (csv(lambda t: "\n".join(t.splitlines()[:10])), ["at least 10 rows", "got 9"]),
-    "semicolons": (csv(sep=";"), ["line 1", "semicolons", "commas"]),
-    "semicolons and decimal commas": (csv(sep=";", decimal=","), ["semicolons"]),
-    "tabs": (csv(sep="\t"), ["tabs"]),
-    "text": (csv(cell(5, 1, "high")), ["line 5", "'h1'", "'high'"]),
+    "text": (csv(cell(5, 1, "high")), ["line 5", "'h1'", "'high'", "--drop-bad-rows"]),
+    "four bad cells": (csv(lambda t: cell(5, 1, "high")(cell(7, 2, "")(cell(9, 2, "n/a")(cell(9, 3, "1 year")(t))))), ["4 bad cells in 3 of 40 rows", "line 5, column 'h1': 'high'; line 7, column 'h2': an empty cell; line 9, column 'h2': 'n/a'; ...", "--drop-bad-rows"]),
+    "a column of words": (csv(lambda t: "\n".join(["id,h1,h2,s1,s2,flat", *(f"{i},tin,1,2,3,4" for i in range(12))])), ["'h1'", "expected numbers, got text ('tin')"]),
     "empty cell": (csv(cell(7, 3, "")), ["line 7", "'s1'", "empty cell"]),
-    "NaN": (csv(cell(7, 3, "NaN")), ["line 7", "'s1'", "nan"]),
+    "NaN": (csv(cell(7, 3, "NaN")), ["line 7", "'s1'", "NaN"]),
     "#N/A": (csv(cell(7, 3, "#N/A")), ["line 7", "'s1'", "#N/A"]),
     "infinite": (csv(cell(41, 2, "inf")), ["line 41", "'h2'", "inf"]),
     "too large": (csv(cell(4, 2, "1e200")), ["'h2'", "1e+200", "unit"]),
     "decimal comma": (csv(cell(3, 1, "0,5")), ["line 3", "6 cells", "got 7", "point"]),
-    "decimal comma in quotes": ('h1,h2,s1,s2\n' + '"0,5",1,2,3\n' * 12, ["line 2", "'h1'", "'0,5'", "decimal point"]),
-    "thousands": (csv(cell(3, 1, "1 000.5")), ["line 3", "'h1'", "write 1000.5"]),
+    "decimal comma in quotes": (csv(lambda t: t.replace("0.637,", '"0,637",', 1)), ["line 2", "'h1'", "'0,637'", "write 0.637"]),
+    "two readings": (csv(cell(3, 1, "1,234"), sep=",").replace("1,234", '"1,234"'), ["line 3", "'h1'", "1234 or 1.234"]),
+    "spaces in the wrong place": (csv(cell(3, 1, "1 00.5")), ["line 3", "'h1'", "write 100.5"]),
     "short line": (csv(lambda t: t + "1,2,3\n"), ["line 42", "6 cells", "got 3"]),
     "two columns of a name": (csv(lambda t: t.replace("id,h1", "h1,h1", 1)), ["'h1' 2 times"]),
     "no header": (csv(lambda t: t.split("\n", 1)[1]), ["'h1'", "line of names missing"]),
-    "UTF-16": (csv().encode("utf-16"), ["UTF-16", "UTF-8"]),
-    "latin-1": (csv(lambda t: t.replace("id", "µm", 1)).encode("latin-1"), ["line 1", "0xb5"]),
+    "UTF-16 without its mark": (csv().encode("utf-16-le"), ["binary"]),
+    "half of UTF-16": (csv().encode("utf-16")[:-1], ["expected UTF-16"]),
     "binary": (bytes(range(256)) * 4, ["binary"]),
     "spreadsheet": (b"PK\3\4" + bytes(100), ["spreadsheet"]),
-    "an endless quote": (csv(cell(3, 1, '"0.5')), ["got 2"]),
+    "an endless quote": (csv(cell(3, 1, '"0.5')), ["line 3", "closing quotation mark"]),
 }
 
 
@@ -100,13 +102,60 @@ def test_bad_table(kind, folder, capsys):
     assert [word for word in says if word not in line] == [], line
 
 
+READ = {     # the bytes of data.csv, all of the same numbers -> what is said of them
+    "semicolons": (csv(sep=";"), "read with semicolons; 40 rows"),
+    "semicolons and decimal commas": (csv(sep=";", decimal=","), "read with semicolons and decimal commas; 40 rows"),
+    "tabs": (csv(sep="\t"), "read with tabs"),
+    "UTF-16": (csv().encode("utf-16"), "as UTF-16"),
+    "latin-1": (csv(lambda t: t.replace("flat", "µm", 1)).encode("latin-1"), "as Windows-1252"),
+    "one bad row, left out": (csv(lambda t: t + "40,1 year,2,3,4,7\n"), "left out: 1 bad cell in 1 of 41 rows (line 42, column 'h1': '1 year')"),
+    "a short row, left out": (csv(lambda t: t + "1,2,3\n"), "left out: 1 bad cell in 1 of 41 rows (line 42: 3 cells)"),
+}
+
+@pytest.mark.parametrize("kind", READ)
+def test_table_of_another_kind(kind, trained, folder, capsys, monkeypatch):
+    "The answer is that of the plain table, to the last digit"
+    content, says = READ[kind]
+    Path("data.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    command("data.csv", **{**GOOD, "model": str(trained/"mine")}, drop_bad_rows=True)
+    assert Path("found.csv").read_text() == (trained/"found.csv").read_text()
+    assert says in read_table("data.csv").said() or "left out" in says
+    monkeypatch.setattr("invnb.use.solver.surrogate_for", lambda rows: Surrogate(epochs=2))
+    command("data.csv", **GOOD, drop_bad_rows=True)
+    assert says in capsys.readouterr().out
+
+
+def test_two_files_without_names(trained, folder, capsys):
+    "Designs and measurements as arrays, targets as an array: the same answer, with other names"
+    table = good_table()
+    np.save("x.npy", table[["h1", "h2"]]); np.save("y.npy", table[["s1", "s2"]]); np.save("wanted.npy", table[["s1", "s2"]].head(2))
+    rest = dict(target="wanted.npy", n="3", method="ranked_search")
+    command("x.npy", "y.npy", **rest, out="found.csv")
+    assert "x.npy and y.npy: read row by row; 40 rows, 4 columns" in capsys.readouterr().out
+    found, want = pd.read_csv("found.csv"), pd.read_csv(trained/"found.csv")
+    assert list(found) == ["target", "rank", "x1", "x2", "predicted_error"] and np.array_equal(found, want)
+    np.savez("data.npz", x=table[["h1", "h2"]], y=table[["s1", "s2"]])
+    command("data.npz", **rest, out="again.csv")
+    assert Path("again.csv").read_text() == Path("found.csv").read_text()
+
+
+def test_interrupted(folder, capsys, monkeypatch):
+    "Ctrl-C while it trains: one line, and no file"
+    def stop(*_, **__): signal.raise_signal(signal.SIGINT)
+    monkeypatch.setattr("invnb.use.solver.train_both", stop)
+    with pytest.raises(SystemExit) as stopped: command("data.csv", **GOOD)
+    assert stopped.value.code == 130 and "invnb: stopped before the candidates were written" in capsys.readouterr().err and not Path("found.csv").exists()
+
+
 OPTIONS = {  # what differs from the good call -> what the line must say
     "no file": (dict(data="none.csv"), ["none.csv", "found none"]),
     "a folder": (dict(data="folder.csv"), ["folder"]),
     "misspelt option": (dict(targets="wanted.csv"), ["--targets", "--help"]),
     "option without a value": (dict(data="--n"), ["expected one argument"]),
     "no data": (dict(data=None), ["data:", "got none"]),
-    "ending": (dict(data="data.xlsx"), [".csv or .parquet", ".xlsx"]),
+    "no workbook": (dict(data="data.xlsx"), ["data.xlsx: expected an Excel workbook"]),
+    "three files": (dict(data="data.csv", more=("data.csv", "data.csv")), ["data: expected one table, or two", "got 3"]),
+    "a file twice": (dict(data="data.csv", more=("data.csv",)), ["data.csv and data.csv", "'id' in both"]),
     "no x": (dict(x=None), ["--x", "id, h1, h2, s1, s2, flat"]),
     "no y": (dict(y=""), ["--y", "id, h1, h2, s1, s2, flat"]),
     "unknown x": (dict(x="h1,h3"), ["--x", "'h3'", "did you mean"]),
@@ -152,12 +201,12 @@ def test_bad_option(kind, folder, capsys):
     for name, text in FILES.items(): Path(name).write_text(text)
     options, says = OPTIONS[kind]
     given = {**GOOD, "data": "data.csv", **options}
-    line = refused(capsys, given.pop("data"), **given)
+    line = refused(capsys, given.pop("data"), *given.pop("more", ()), **given)
     assert [word for word in says if word not in line] == [], line
 
 
 def test_read_only_folder(folder, capsys, monkeypatch):
-    monkeypatch.setattr("invnb.bench.solve.os.access", lambda *_: False)                 # root may write anywhere
+    monkeypatch.setattr("invnb.use.table.os.access", lambda *_: False)                 # root may write anywhere
     assert "read-only" in refused(capsys, "data.csv", **GOOD)
 
 
@@ -167,7 +216,10 @@ def test_parquet(folder, capsys, monkeypatch):
     assert "expected a Parquet file" in refused(capsys, "bad.parquet", **GOOD)
     good_table().assign(h1=[None] + ["0.5"]*39).to_parquet("data.parquet")
     assert "row 1, column 'h1'" in refused(capsys, "data.parquet", **GOOD)
-    monkeypatch.setattr("invnb.bench.solve.find_spec", lambda name: None)
+    monkeypatch.setattr("invnb.use.table.find_spec", lambda name: None)
+    Path("data.xlsx").touch()
+    assert "pip install 'invnb[excel]'" in refused(capsys, "data.xlsx", **GOOD)
+    Path("data.xlsx").unlink()
     for given in (dict(data="data.parquet", out="found.csv"), dict(data="data.csv", out="found.parquet")):
         assert "pip install 'invnb[parquet]'" in refused(capsys, given["data"], **{**GOOD, "out": given["out"]})
 
@@ -226,7 +278,7 @@ def test_outside_is_said_in_one_line(trained, folder, capsys):
 
 def test_names_bounds_and_bom(folder, capsys, monkeypatch):
     "Spaces and units in names, a byte order mark, bounds that fix a parameter, a column that is constant, text in a column that is not used"
-    monkeypatch.setattr("invnb.bench.solve.surrogate_for", lambda rows: Surrogate(epochs=20))
+    monkeypatch.setattr("invnb.use.solver.surrogate_for", lambda rows: Surrogate(epochs=20))
     good_table().rename(columns=dict(h1="radius (um)", s1="400", flat="500")).assign(note="a, b").to_csv("data.csv", index=False, encoding="utf-8-sig", lineterminator="\r\n")
     Path("wanted.csv").write_text('500,400,s2\n7,1,0.2\n\n')
     Path("bounds.csv").write_text("h2,radius (um)\n0.25,0.1\n0.25,0.9\n")
@@ -242,6 +294,7 @@ def test_the_command_itself(trained, folder):
     call = ["data.csv", "--x", "h1,h2", "--y", "s1:s2", "--target", "wanted.csv", "--n", "3", "--method", "ranked_search"]
     done = shell(*call)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout.startswith("data.csv: read with commas; 40 rows, 6 columns\n")
     assert "candidates.csv: 6 candidates for 2 targets" in done.stdout and "R^2" in done.stdout and max(map(len, done.stdout.splitlines())) <= 100
     assert Path("candidates.csv").read_text() == (trained/"found.csv").read_text()
     for args, says in {(*call,): "found one; name it with --out", ("none.csv", *call[1:]): "found none", (*call[:-1], "direct_search", "--out", "bad.csv"): "which asks a simulator"}.items():

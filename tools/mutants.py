@@ -1,53 +1,80 @@
-"""Would the tests notice? One key line at a time is made wrong in a copy of its notebook, and the notebook must fail: python tools/mutants.py"""
-import json, os, subprocess, sys
+"""Would the tests notice? One key line at a time is made wrong in a copy of its notebook, and the notebook must fail: python tools/mutants.py [NAME ...]
+
+With `--check` nothing is run; each line must only be found, exactly once. Lines are compared by their words and signs, so
+where they break and how they are indented does not matter, and a notebook is named without its number."""
+import os, re, subprocess, sys
 from pathlib import Path
+
+import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.notebooks import ROOT
 
 MUTANTS = [  # notebook, the line as it is, the line made wrong, what that means
-    ('bench/00_metrics', '(worse + 1 - T).clamp(min=0)/worse', '(worse - T).clamp(min=0)/worse', 'off by one in the order statistics of r_T'),
-    ('bench/00_metrics', 'return errors[:, :T].amin(1)', 'return errors[:, :T - 1].amin(1) if T > 1 else errors[:, 0]', 'off by one in r_T of a ranked list'),
-    ('bench/00_metrics', 'errors.cummin(1).values', 'errors.cummax(1).values', 'the largest error instead of the smallest'),
-    ('bench/00_metrics', '*logs + (1 - xi).log()', '*logs - (1 - xi).log()', 'a prior that prefers tails without a mean'),
-    ('bench/00_metrics', 'torch.maximum(above, tail_reach(', 'torch.minimum(above, tail_reach(', 'the shorter of the two reaches of an interval'),
-    ('bench/00_metrics', '((v_S - v_SN).clamp(min=0) + v_N)', '(v_S + v_N)', 'chance stands in both parts of an interval'),
-    ('bench/01_store', '!= header["checksum"]', '== header["checksum"]', 'a damaged record is taken, a good one is not'),
-    ('bench/02_run', 'self.calls > len(targets) * budget', 'self.calls > len(targets) * (budget + 1)', 'one simulation too many is allowed'),
-    ('bench/02_run', 'y.append(bought.get(row.tobytes(), missing))', 'y.append(torch.as_tensor(row[:len(missing)]))', 'errors are not taken from what was simulated'),
-    ('methods/00_method', '.square().mean(-1)', '.square().sum(-1)', 'sum instead of mean over the measurement'),
-    ('methods/00_method', 'if (self.spent + count > self.budget).any():', 'if (self.spent + count > self.budget + 1).any():', 'a target may overdraw its budget'),
-    ('methods/02_neural_adjoint', '- (upper - lower) / 2).relu()', '- (upper - lower)).relu()', 'a boundary loss that begins too late'),
-    ('methods/02_neural_adjoint', 'missing = wanted[rows] - y', 'missing = y - wanted[rows]', 'the sign of the Gauss-Newton step'),
-    ('methods/02_neural_adjoint', 'gram = gram + damping', 'gram = gram - damping', 'the sign of the damping'),
-    ('methods/02_neural_adjoint', 'return (u + delta).clamp(-1, 1)', 'return u + delta', 'designs outside of the box'),
-    ('methods/02_neural_adjoint', '(torch.cdist(u, u, p=torch.inf) < apart)', '(torch.cdist(u, u, p=torch.inf) > apart)', 'different designs count as the same'),
-    ('tasks/00_task', 'torch.arange(n) >= n - n_valid', 'torch.arange(n) < n - n_valid', 'training and validation rows exchanged'),
-    ('tasks/00_task', 'self._stream("targets", seed)', 'self._stream("train", seed)', 'targets from the training designs'),
-    ('tasks/02_robotic_arm', '[a0, a1 - a0, a2 - a1 - a0]', '[a0, a1 - a0, a2 + a1 - a0]', 'the sign of an angle'),
-    ('tasks/03_ballistics', 'relaxation_time * -torch.expm1(-t/relaxation_time)', 'relaxation_time * -torch.expm1(-t*relaxation_time)', 'a drag of the wrong time'),
-    ('02_parallel', 'lost[name] < tries', 'lost[name] <= tries', 'one try too many'),
+    ('bench/metrics', '(worse + 1 - T).clamp(min=0)/worse', '(worse - T).clamp(min=0)/worse', 'off by one in the order statistics of r_T'),
+    ('bench/metrics', 'return errors[:, :T].amin(1)', 'return errors[:, :T - 1].amin(1) if T > 1 else errors[:, 0]', 'off by one in r_T of a ranked list'),
+    ('bench/metrics', 'errors.cummin(1).values', 'errors.cummax(1).values', 'the largest error instead of the smallest'),
+    ('bench/interval', '*logs + log_prior', '*logs - log_prior', 'a prior that prefers tails without a mean'),
+    ('bench/interval', 'torch.maximum(above, tail_reach(', 'torch.minimum(above, tail_reach(', 'the shorter of the two reaches of an interval'),
+    ('bench/interval', '((v_S - v_SN).clamp(min=0) + v_N)', '(v_S + v_N)', 'chance stands in both parts of an interval'),
+    ('bench/store', '!= header["checksum"]', '== header["checksum"]', 'a damaged record is taken, a good one is not'),
+    ('bench/run', 'self.calls > N * budget', 'self.calls > N * (budget + 1)', 'one simulation too many is allowed'),
+    ('bench/run', 'y.append(bought.get(row.tobytes(), missing))', 'y.append(torch.as_tensor(row[:len(missing)]))', 'errors are not taken from what was simulated'),
+    ('methods/method', '.square().mean(-1)', '.square().sum(-1)', 'sum instead of mean over the measurement'),
+    ('methods/method', 'over = (self.spent + count > self.budget)', 'over = (self.spent + count > self.budget + 1)', 'a target may overdraw its budget'),
+    ('methods/neural_adjoint', '- (upper - lower) / 2).relu()', '- (upper - lower)).relu()', 'a boundary loss that begins too late'),
+    ('methods/neural_adjoint', 'missing = wanted[rows] - y', 'missing = y - wanted[rows]', 'the sign of the Gauss-Newton step'),
+    ('methods/neural_adjoint', 'gram = gram + damping', 'gram = gram - damping', 'the sign of the damping'),
+    ('methods/neural_adjoint', '* ~leaves\n return (u + delta).clamp(-1, 1)', '* ~leaves\n        return u + delta', 'designs outside of the box'),
+    ('methods/neural_adjoint', '(torch.cdist(u, u, p=torch.inf) < apart)', '(torch.cdist(u, u, p=torch.inf) > apart)', 'different designs count as the same'),
+    ('tasks/task', 'torch.arange(n) >= n - n_valid', 'torch.arange(n) < n - n_valid', 'training and validation rows exchanged'),
+    ('tasks/task', 'self._stream("targets", seed)', 'self._stream("train", seed)', 'targets from the training designs'),
+    ('tasks/robotic_arm', '[a0, a1 - a0, a2 - a1 - a0]', '[a0, a1 - a0, a2 + a1 - a0]', 'the sign of an angle'),
+    ('tasks/ballistics', 'relaxation_time * -torch.expm1(-t/relaxation_time)', 'relaxation_time * -torch.expm1(-t*relaxation_time)', 'a drag of the wrong time'),
+    ('ground/parallel', 'lost[name] < tries', 'lost[name] <= tries', 'one try too many'),
 ]
+
+
+def notebook(name):
+    "The notebook of a name without its number"
+    folder, stem = name.rsplit('/', 1)
+    found = [p for p in (ROOT/'nbs'/folder).glob('*.ipynb') if re.sub(r'^\d+_', '', p.stem) == stem]
+    if len(found) != 1: raise SystemExit(f'{name}: expected one notebook, found {len(found)}')
+    return found[0]
+
+
+def wrong(name, old, new):
+    "The notebook with `old`, which it must have exactly once, made `new`"
+    nb = nbformat.read(notebook(name), as_version=4)
+    anyhow = re.compile(r'\s*'.join(map(re.escape, re.findall(r'\w+|[^\w\s]', old))))
+    cells = [cell for cell in nb.cells if cell.cell_type == 'code']
+    times = sum(len(anyhow.findall(cell.source)) for cell in cells)
+    if times != 1: raise SystemExit(f'{name}: expected {old!r} once, found it {times} times')
+    for cell in cells: cell.source = anyhow.sub(lambda _: new, cell.source)
+    return nb
 
 
 def survives(name, old, new):
     "Does the notebook with the wrong line still pass?"
-    path = ROOT/'nbs'/f'{name}.ipynb'
-    text = path.read_text(encoding='utf-8')
-    old, new = (json.dumps(s, ensure_ascii=False)[1:-1] for s in (old, new))
-    if text.count(old) != 1: raise SystemExit(f'{name}: expected {old!r} once, found {text.count(old)} times')
+    path = notebook(name)
     beside = path.with_name(f'_mutant_{path.name}')
-    beside.write_text(text.replace(old, new), encoding='utf-8')
-    try: done = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', beside], cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS='1', TQDM_DISABLE='1'), capture_output=True, text=True)
+    nbformat.write(wrong(name, old, new), beside)
+    env = dict(os.environ, OMP_NUM_THREADS='1', TQDM_DISABLE='1')
+    try: done = subprocess.run([Path(sys.executable).with_name('nbdev_test'), '--path', beside], cwd=ROOT, env=env, capture_output=True, text=True)
     finally: beside.unlink()
     return done.returncode == 0 and 'Success.' in done.stdout
 
 
-if __name__ == '__main__':
+def main(names):
+    chosen = [m for m in MUTANTS if not names or m[0] in names]
+    for name, old, new, _ in chosen: wrong(name, old, new)         # all of them, before the first one runs
     left = 0
-    for name, old, new, what in MUTANTS:
+    for name, old, new, what in chosen if '--check' not in sys.argv else []:
         alive = survives(name, old, new)
         left += alive
         print(f"{'SURVIVED' if alive else 'caught  '}  {name}: {what}", flush=True)
-    print(f'{len(MUTANTS) - left} of {len(MUTANTS)} caught')
-    sys.exit(left > 0)
+    print(f"{len(chosen)} lines, each found once" if '--check' in sys.argv else f'{len(chosen) - left} of {len(chosen)} caught')
+    return left > 0
+
+
+if __name__ == '__main__': sys.exit(main([name for name in sys.argv[1:] if not name.startswith('-')]))

@@ -14,10 +14,11 @@ from nbdev.config import get_config
 from nbdev.process import extract_directives
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ['', 'tasks', 'methods', 'bench', 'tutorials']  # reading order; other folders follow
+FOLDERS = ['ground', 'tasks', 'methods', 'bench', 'results', 'use', 'tutorials', '']  # reading order; other folders follow
 SKIP = 'skip-execution'                      # nbclient passes over cells with this tag, and leaves their outputs alone
 
-# Run first and not stored: crisp figures, and no progress bar (whatever `disable` says), for its text changes with every run.
+# Run first and not stored: crisp figures, whose letters must be large enough for the site, and no progress bar (whatever `disable` says),
+# for its text changes with every run.
 SETUP = """
 %config InlineBackend.figure_formats = ['retina']
 def _quiet_bars():
@@ -26,7 +27,21 @@ def _quiet_bars():
     def __init__(self, *args, **kwargs): init(self, *args, **{**kwargs, 'disable': True})
     tqdm.__init__ = __init__
 _quiet_bars(); del _quiet_bars
+_small_letters = []
+def _readable_letters():
+    from matplotlib.text import Text
+    from IPython.core import pylabtools
+    print_figure = pylabtools.print_figure
+    def checked(fig, *args, **kwargs):
+        shown = min(1, 700/(fig.get_dpi()*fig.get_figwidth()))        # the site shows a figure at most 700 px wide
+        seen = [(text.get_fontsize()*fig.get_dpi()/72*shown, text.get_text()) for text in fig.findobj(Text)
+                if text.get_visible() and text.get_text().strip()]
+        _small_letters.extend(f"{size:.1f} px: {text!r}" for size, text in seen if size < 8.95)
+        return print_figure(fig, *args, **kwargs)
+    pylabtools.print_figure = checked
+_readable_letters(); del _readable_letters
 """
+CHECK = 'assert not _small_letters, f"letters in figures, expected at least 9 px at a width of 700 px: {sorted(set(_small_letters))[:5]}"'
 
 
 def notebooks():
@@ -50,10 +65,10 @@ def run(path, flags):
     tags = lambda cell: cell.metadata.setdefault('tags', [])
     for cell in nb.cells:
         if cell.cell_type == 'code' and is_skipped(cell, flags): tags(cell).append(SKIP)
-    nb.cells.insert(0, nbformat.v4.new_code_cell(SETUP))
+    nb.cells = [nbformat.v4.new_code_cell(SETUP), *nb.cells, nbformat.v4.new_code_cell(CHECK)]
     NotebookClient(nb, kernel_name='python3', timeout=None, record_timing=False, coalesce_streams=True, store_widget_state=False, extra_arguments=['--log-level=ERROR'],
                    resources=dict(metadata=dict(path=str(path.parent)))).execute()
-    del nb.cells[0]
+    nb.cells = nb.cells[1:-1]
     for cell in nb.cells:
         if SKIP in cell.metadata.get('tags', []): tags(cell).remove(SKIP)
     nb.metadata.kernelspec = dict(display_name='python3', language='python', name='python3')

@@ -2,17 +2,23 @@
 
 One way on every machine, with or without Quarto: the same notebook always gives the same file. Hidden and exported cells,
 directives and callout fences go; relative links are turned to start from the root; figures that cells show become files."""
+import base64
 import posixpath
 import re
+import sys
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbconvert import MarkdownExporter
 from nbconvert.preprocessors import ExtractOutputPreprocessor
 from nbdev.config import get_config
+from nbdev.doclinks import _nbpath2html       # the site's own rule: the number of a file name is dropped
 from nbdev.process import extract_directives
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools.notebooks import ROOT, notebooks
+
 FIGURES = 'nbs/images/index'  # followed by the number of the cell and of its output
 HIDDEN = {'hide', 'export', 'exporti', 'default_exp'}
 HEAD = '<!-- Made from nbs/index.ipynb by `make readme`: edit that, not this. -->\n\n'
@@ -63,17 +69,35 @@ def readme(path=ROOT/'nbs'/'index.ipynb'):
     return f'{HEAD}{text}\n', {name: content for name, content in figures.items() if name.startswith(FIGURES)}
 
 
+def pictures():
+    "Figures of other pages that the home page shows: of the cells that say `#| picture: name`"
+    found = {}
+    for path in notebooks():
+        for cell in nbformat.read(path, as_version=4).cells:
+            name = re.search(r'^#\|\s*picture:\s*(\w+)', cell.source, re.MULTILINE)
+            if cell.cell_type == 'code' and name:
+                image = next(output.data['image/png'] for output in cell.outputs if 'image/png' in output.get('data', {}))
+                found[f'nbs/images/{name[1]}.png'] = base64.b64decode(image)
+    return found
+
+
+def sidebar():
+    "The pages in the order of the sidebar, each with the section that it stands in"
+    contents = yaml.safe_load((ROOT/'nbs'/'_quarto.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']
+    for entry in contents:
+        for page in entry.get('contents', [entry]): yield entry.get('section', 'Start'), page['href']
+
+
 def llms():
     "The text of llms.txt (https://llmstxt.org): every page in the order of the sidebar, with the sentence that it opens with"
     site = get_config(path=ROOT)
-    lines, opening = [], lambda name: nbformat.read(ROOT/'nbs'/name, as_version=4).cells[0].source.splitlines()
-    for line in (ROOT/'nbs'/'_quarto.yml').read_text(encoding='utf-8').splitlines():
-        if found := re.match(r'\s*- section: (.*)', line): lines += ['', f'## {found[1]}', '']
-        elif found := re.match(r'\s*- ([\w/]+)\.ipynb', line):
-            title, *rest = opening(f'{found[1]}.ipynb')
-            what = next(text for text in rest if text.startswith('> '))[2:]
-            lines += [f'> {what}', '', '## Start', ''] if found[1] == 'index' else []
-            lines += [f"- [{title.lstrip('# ')}]({site.doc_host}{site.doc_baseurl}/{found[1]}.html): {what}"]
+    lines, before = [], None
+    for section, name in sidebar():
+        title, what = (line.lstrip('#> ') for line in nbformat.read(ROOT/'nbs'/name, as_version=4).cells[0].source.splitlines())
+        if name == 'index.ipynb': lines += [f'> {what}']
+        if section != before: lines += ['', f'## {section}', '']
+        lines += [f'- [{title}]({site.doc_host}{site.doc_baseurl}/{_nbpath2html(Path(name)).as_posix()}): {what}']
+        before = section
     return '\n'.join([f'# {site.lib_name}', '', *lines]) + '\n'
 
 
@@ -82,7 +106,7 @@ def main():
     text, figures = readme()
     for old in ROOT.glob(f'{FIGURES}_*'):
         if old.relative_to(ROOT).as_posix() not in figures: old.unlink()
-    for name, content in figures.items():
+    for name, content in {**figures, **pictures()}.items():
         (ROOT/name).parent.mkdir(exist_ok=True)
         (ROOT/name).write_bytes(content)
     (ROOT/'README.md').write_text(text, encoding='utf-8')

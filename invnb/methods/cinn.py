@@ -17,26 +17,44 @@ from .generative import Block, Generative
 from .method import register_method
 
 # %% ../../nbs/methods/09_cinn.ipynb #1f3b6bfe
-def shifted_spline(widths:Tensor, heights:Tensor, slopes:Tensor, shift:Tensor, scale:Tensor) -> ComposedTransform:
+def shifted_spline(widths:Tensor,   # (..., bins) of the pieces, unnormalised
+                   heights:Tensor,  # (..., bins) of the pieces, unnormalised
+                   slopes:Tensor,   # (..., bins - 1) at the inner knots, unconstrained
+                   shift:Tensor,    # (...)
+                   scale:Tensor,    # (...) unconstrained
+                  ) -> ComposedTransform:
     "A shift and a scale, then a spline: a monotonic curve of one number"
-    return ComposedTransform(MonotonicAffineTransform(shift, scale), MonotonicRQSTransform(widths, heights, slopes))
+    return ComposedTransform(MonotonicAffineTransform(shift, scale),
+                             MonotonicRQSTransform(widths, heights, slopes))
 
 class Flow(Block):
     "p(x | c): a neural spline flow, one number after the other"
-    def __init__(self, features:int, context:int, transforms:int, hidden:Sequence[int], bins:int):
+    def __init__(self,
+                 features:int,          # numbers of x
+                 context:int,           # numbers of c
+                 transforms:int,        # changes of variables, one after the other
+                 hidden:Sequence[int],  # widths of the networks that place the knots
+                 bins:int,              # pieces of a spline
+                ):
         super().__init__()
-        self.flow = zuko.flows.MAF(features, context, transforms=transforms, hidden_features=hidden, activation=nn.GELU, univariate=shifted_spline, shapes=[(bins,), (bins,), (bins - 1,), (), ()])
+        self.flow = zuko.flows.MAF(features, context, transforms=transforms, hidden_features=hidden,
+                                   activation=nn.GELU, univariate=shifted_spline,
+                                   shapes=[(bins,), (bins,), (bins - 1,), (), ()])
         self.features = features
 
-    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor: return -self.flow(c).log_prob(x).mean()
-    def draw(self, c:Tensor, generator:Generator) -> Tensor: return self.flow(c).transform.inv(torch.randn(len(c), self.features, generator=generator).to(c))
+    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
+        return -self.flow(c).log_prob(x).mean()
+
+    def draw(self, c:Tensor, generator:Generator) -> Tensor:
+        z = torch.randn(len(c), self.features, generator=generator).to(c)
+        return self.flow(c).transform.inv(z)
 
 # %% ../../nbs/methods/09_cinn.ipynb #7f000ccb
 @register_method("cinn")
 @dataclass
 class CINN(Generative):
     "Draws from a conditional flow (Ardizzone et al. 2019), here of splines (Durkan et al. 2019)"
-    redraws = 20                   # its numbers fit each other: one moved to the border would spoil the others
+    redraws = 20      # its numbers fit each other: one moved to the border would spoil the others
     transforms:int=3                        # changes of variables, one after the other
     hidden:tuple[int, ...]=(256, 256, 256)  # widths of the networks that place the knots
     bins:int=16                             # pieces of a spline
@@ -44,4 +62,5 @@ class CINN(Generative):
     batch:int=128                           # rows a step
     lr:float=2e-3                           # highest learning rate
 
-    def block(self, features:int, context:int) -> Flow: return Flow(features, context, self.transforms, self.hidden, self.bins)
+    def block(self, features:int, context:int) -> Flow:
+        return Flow(features, context, self.transforms, self.hidden, self.bins)

@@ -8,7 +8,7 @@ __all__ = ['error_slope', 'Loop', 'ClosedLoop']
 # %% ../../nbs/methods/03_closed_loop.ipynb #25f46c25
 import copy
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 import torch
 from fastcore.basics import patch
@@ -16,17 +16,18 @@ from torch import Generator, Tensor
 
 from ..core import progress_bar
 from .method import Till, register_method
-from .neural_adjoint import LevenbergMarquardt, NeuralAdjoint, uniform_starts, value_and_jacobian
+from .neural_adjoint import LevenbergMarquardt, NeuralAdjoint, uniform_starts
+from .neural_adjoint import value_and_jacobian
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #69d03a92
-def error_slope(u:Tensor,       # (N, t, dx) designs simulated so far
-                e:Tensor,       # (N, t, dy) the surrogate's error there
-                at:Tensor,      # (N, dx) where the slope is wanted
-                e_at:Tensor,    # (N, dy) the error there
-                known:Tensor,   # (N, t) False where a simulation failed
-                reach:float,    # length over which the error is taken to be straight
-                tiny:float=1e-4,# differences of designs below this say nothing more
-               ) -> Tensor:     # (N, dy, dx)
+def error_slope(u:Tensor,        # (N, t, dx) designs simulated so far
+                e:Tensor,        # (N, t, dy) the surrogate's error there
+                at:Tensor,       # (N, dx) where the slope is wanted
+                e_at:Tensor,     # (N, dy) the error there
+                known:Tensor,    # (N, t) False where a simulation failed
+                reach:float,     # length over which the error is taken to be straight
+                tiny:float=1e-4, # differences of designs below this say nothing more
+               ) -> Tensor:      # (N, dy, dx)
     "How the surrogate's error changes with the design, from the differences between answers"
     delta = torch.where(known[..., None], u - at[:, None], 0.)
     change = torch.where(known[..., None], e - e_at[:, None], 0.)
@@ -41,18 +42,22 @@ class Loop:
     learn:Callable[[Tensor, Tensor], None]
 
     def __init__(self, surrogate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), scaled
-                 pool:Tensor,                                 # (N, n, dx) candidates, best first, in half widths of the box
-                 wanted:Tensor,                               # (N, dy) targets, in standard deviations
-                 budget:int,                                  # rounds
-                 options:Any):                       # the settings of `ClosedLoop`
+                 pool:Tensor,           # (N, n, dx) candidates, best first, in half widths
+                 wanted:Tensor,         # (N, dy) targets, in standard deviations
+                 budget:int,            # rounds
+                 options:"ClosedLoop",  # its settings
+                ):
         (N, n, dx), dy = pool.shape, wanted.shape[1]
-        self.surrogate, self.pool, self.wanted, self.options, self.t = surrogate, pool, wanted, options, 0
-        self.u, self.e, self.misfit = pool.new_zeros(N, budget, dx), pool.new_zeros(N, budget, dy), pool.new_full((N, budget), torch.inf)   # the answers
+        self.surrogate, self.pool, self.wanted = surrogate, pool, wanted
+        self.options, self.t = options, 0
+        self.u, self.e = pool.new_zeros(N, budget, dx), pool.new_zeros(N, budget, dy)
+        self.misfit = pool.new_full((N, budget), torch.inf)        # of the answers
         self.rows = torch.arange(N, device=pool.device)
-        self.base, self.fails = torch.zeros_like(self.rows), torch.zeros_like(self.rows)     # which answer is improved on; disappointments in a row
+        self.base = torch.zeros_like(self.rows)                    # which answer is improved on
+        self.fails = torch.zeros_like(self.rows)                   # disappointments in a row
         self.damping = pool.new_full((N,), options.damping)
-        self.fresh = torch.ones_like(self.rows, dtype=torch.bool)                            # True: the next design is a candidate
-        self.rank = torch.arange(n).to(pool).repeat(N, 1)                                    # of candidates: the smallest comes next
+        self.fresh = torch.ones_like(self.rows, dtype=torch.bool)  # is a candidate next?
+        self.rank = torch.arange(n).to(pool).repeat(N, 1)          # the smallest comes next
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #8766fbc0
 @patch
@@ -62,25 +67,30 @@ def choose(self:Loop) -> Tensor:     # (N, dx) one design a target
     y, J = value_and_jacobian(self.surrogate, at)
     known = self.misfit[:, :self.t].isfinite()
     J = J + error_slope(self.u[:, :self.t], self.e[:, :self.t], at, e_at, known, self.options.reach)
-    rounding = 1e-12 * J.square().sum((1, 2))                # keeps the equations solvable where the slope is steep and says little
+    rounding = 1e-12 * J.square().sum((1, 2))      # keeps steep slopes that say little solvable
     u = LevenbergMarquardt().step(at, J, self.wanted - y - e_at, self.damping + rounding)
     self.fresh |= (u - at).abs().amax(1) < 1e-14
     place = self.rank.argmin(1)
-    self.rank[self.rows[self.fresh], place[self.fresh]] += 2 * self.pool.shape[1]     # used: behind all others
+    used = 2 * self.pool.shape[1]                  # behind all others
+    self.rank[self.rows[self.fresh], place[self.fresh]] += used
     return torch.where(self.fresh[:, None], self.pool[self.rows, place], u)
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #d5b2ad86
 @patch
-def learn(self:Loop, u:Tensor,      # (N, dx) the designs that were simulated
-          y:Tensor) -> None:        # (N, dy) the answers; NaN where a simulation failed
+def learn(self:Loop,
+          u:Tensor,    # (N, dx) the designs that were simulated
+          y:Tensor,    # (N, dy) the answers; NaN where a simulation failed
+         ) -> None:
     "Take note of the answers, and decide whether to go on from here or from the next candidate"
     t, options, n = self.t, self.options, self.pool.shape[1]
     misfit = (y - self.wanted).square().mean(1).nan_to_num(nan=torch.inf)
     before = torch.where(self.fresh, torch.inf, self.misfit[self.rows, self.base])
-    self.u[:, t], self.e[:, t], self.misfit[:, t] = u, (y - self.surrogate(u)).nan_to_num(0., 0., 0.), misfit
+    error = (y - self.surrogate(u)).nan_to_num(0., 0., 0.)
+    self.u[:, t], self.e[:, t], self.misfit[:, t] = u, error, misfit
     better = misfit < before
     self.base = torch.where(better | self.fresh, t, self.base)
-    self.damping = torch.where(self.fresh, self.damping, torch.where(better, self.damping / 4, self.damping * 4).clamp(1e-8, 1e3))
+    adapted = torch.where(better, self.damping / 4, self.damping * 4).clamp(1e-8, 1e3)
+    self.damping = torch.where(self.fresh, self.damping, adapted)
     self.fails = torch.where(misfit < .9 * before, 0, self.fails + 1)
     near = (self.pool - u[:, None]).abs().amax(2) < options.away
     self.rank += n * (near & (self.rank < n))
@@ -95,26 +105,33 @@ def learn(self:Loop, u:Tensor,      # (N, dx) the designs that were simulated
 @dataclass
 class ClosedLoop(NeuralAdjoint):
     "A neural adjoint that corrects its surrogate by each answer of the simulator"
-    damping:float=1e-2       # of the first step from a candidate, relative to half widths and standard deviations
-    reach:float=1.           # half widths over which the surrogate's error is taken to be straight; towards 0: its slope is never corrected
-    patience:int=4           # answers in a row without progress before the next candidate is tried
-    away:float=.1            # candidates closer than this to a simulated design (in half widths) come last
+    damping:float=1e-2       # of a candidate's first step, relative to half widths and deviations
+    reach:float=1.           # half widths over which its error counts as straight; 0: no slope
+    patience:int=4           # answers in a row without progress before the next candidate
+    away:float=.1            # candidates nearer than this (half widths) to an answer come last
     converged:float=1e-24    # squared error, relative to the variance of y, that is rounding
 
     def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
         candidates = self.candidates(targets, budget, generator)
         anywhere = uniform_starts((budget,), self.net.bounds, generator)
-        rows, size = torch.arange(len(targets), device=targets.device), budget * (targets.shape[1] + 2 * candidates.shape[2])
+        rows = torch.arange(len(targets), device=targets.device)
+        size = budget * (targets.shape[1] + 2 * candidates.shape[2])
         for part in rows.split(max(1, 2**24 // size)):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
             self.polish(lambda x: till(x, part), pool, targets[part], budget)
 
-    def polish(self, simulate:Callable[[Tensor], Tensor], pool:Tensor, targets:Tensor, budget:int) -> None:
-        "One simulation a target and round: (N, n, dx) candidates are improved by what `simulate` answers"
+    def polish(self, simulate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), a row a target
+               pool:Tensor,                                # (N, n, dx) candidates, best first
+               targets:Tensor,                             # (N, dy) what is wanted
+               budget:int,                                 # rounds
+              ) -> None:
+        "One simulation a target and round: candidates are improved by what `simulate` answers"
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
-        centre, half, unit = box.mean(0), (box[1] - box[0]) / 2, net.y_scale.std.square().mean().sqrt()
+        centre, half = box.mean(0), (box[1] - box[0]) / 2
+        unit = net.y_scale.std.square().mean().sqrt()
         pool = ((pool.double() - centre) / half.clamp_min(1e-30)).clamp(-1, 1)
-        loop = Loop(lambda u: net(centre + half * u) / unit, pool, targets.double() / unit, budget, self)
+        scaled = lambda u: net(centre + half * u) / unit
+        loop = Loop(scaled, pool, targets.double() / unit, budget, self)
         for _ in progress_bar(range(budget), "closed loop", "round"):
             u = loop.choose()
             x = torch.minimum(torch.maximum(centre + half * u, box[0]), box[1])

@@ -20,7 +20,12 @@ from ..nets import mlp
 # %% ../../nbs/methods/07_cvae.ipynb #326ad9fb
 class CVAEBlock(Block):
     "A conditional variational autoencoder of `features` numbers given `context` numbers"
-    def __init__(self, features:int, context:int, latent:int, hidden:Sequence[int]):
+    def __init__(self,
+                 features:int,          # numbers of x
+                 context:int,           # numbers of c
+                 latent:int,            # numbers of z
+                 hidden:Sequence[int],  # widths of encoder and decoder
+                ):
         super().__init__()
         self.latent = latent
         self.encoder = mlp([features + context, *hidden, 2*latent])
@@ -28,21 +33,32 @@ class CVAEBlock(Block):
         self.log_noise = nn.Parameter(torch.full((features,), -1.))
 
     @property
-    def noise(self) -> Tensor: return self.log_noise.exp().clamp_min(1e-3)     # the bound has no maximum where a column is a function of the rest
+    def noise(self) -> Tensor:
+        "Deviation of the noise, one number a column"
+        # held above 1e-3: the bound has no maximum where a column is a function of the rest
+        return self.log_noise.exp().clamp_min(1e-3)
 
-    def posterior(self, x:Tensor, c:Tensor) -> tuple[Tensor, Tensor]:
-        "Mean and deviation of q(z | x, c), each (n, latent)"
+    def posterior(self,
+                  x:Tensor,                  # (n, features)
+                  c:Tensor,                  # (n, context)
+                 ) -> tuple[Tensor, Tensor]: # (n, latent) each
+        "Mean and deviation of q(z | x, c)"
         mean, log_width = self.encoder(torch.cat([x, c], 1)).chunk(2, 1)
         return mean, log_width.clamp(-8, 3).exp()
 
-    def decode(self, z:Tensor, c:Tensor) -> Tensor: return self.decoder(torch.cat([z, c], 1))     # (n, features)
+    def decode(self,
+               z:Tensor,    # (n, latent)
+               c:Tensor,    # (n, context)
+              ) -> Tensor:  # (n, features)
+        "The design that the latent stands for, without noise"
+        return self.decoder(torch.cat([z, c], 1))
 
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
         mean, width = self.posterior(x, c)
         z = mean + width * torch.randn(mean.shape, generator=generator).to(mean)
         misfit = (x - self.decode(z, c)) / self.noise
-        unlikely = (misfit.square()/2 + self.noise.log() + math.log(2*math.pi)/2).sum(1)     # -log N(x; g(z, c), noise^2)
-        divergence = ((mean.square() + width.square() - 1)/2 - width.log()).sum(1)           # KL(q || N(0, I))
+        unlikely = (misfit.square()/2 + self.noise.log() + math.log(2*math.pi)/2).sum(1) # -log N(x)
+        divergence = ((mean.square() + width.square() - 1)/2 - width.log()).sum(1)       # KL
         return (unlikely + divergence).mean()
 
     def draw(self, c:Tensor, generator:Generator) -> Tensor:
@@ -54,9 +70,10 @@ class CVAEBlock(Block):
 class CVAE(Generative):
     "Designs decoded from the target and a normal latent (Sohn et al. 2015, Ma et al. 2019)"
     hidden:tuple[int, ...]=(128, 128, 128)  # widths of encoder and decoder
-    latent:int|None=None                    # numbers that a target leaves open; default: as many as the design has
+    latent:int|None=None                    # numbers that a target leaves open; default: a design's
     epochs:int=250                          # passes over the training rows
     batch:int=256                           # rows a step
     lr:float=8e-3                           # highest learning rate
 
-    def block(self, features:int, context:int) -> CVAEBlock: return CVAEBlock(features, context, self.latent or features, self.hidden)
+    def block(self, features:int, context:int) -> CVAEBlock:
+        return CVAEBlock(features, context, self.latent or features, self.hidden)

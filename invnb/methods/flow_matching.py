@@ -24,26 +24,39 @@ class VelocityField(Block):
     "p(x | c): where standard normal noise ends that follows a learned velocity from t = 0 to 1"
     waves:Tensor           # (4,) frequencies
 
-    def __init__(self, features:int, context:int, hidden:Sequence[int], steps:int):
+    def __init__(self,
+                 features:int,          # numbers of x
+                 context:int,           # numbers of c
+                 hidden:Sequence[int],  # widths of the hidden layers
+                 steps:int,             # of the path
+                ):
         super().__init__()
         self.features, self.steps = features, check_count("steps", steps)
         self.register_buffer("waves", math.pi * 2. ** torch.arange(-1, 3), persistent=False)
-        self.net = mlp([(features + 1) * (1 + 2 * len(self.waves)) + context, *hidden, features])
+        place = (features + 1) * (1 + 2 * len(self.waves))
+        self.net = mlp([place + context, *hidden, features])
 
-    def forward(self, x:Tensor, t:Tensor, c:Tensor) -> Tensor:     # x (n, features), t (n, 1), c (n, context)
+    def forward(self,
+                x:Tensor,    # (n, features) where
+                t:Tensor,    # (n, 1) when, from 0 to 1
+                c:Tensor,    # (n, context) given what
+               ) -> Tensor:  # (n, features)
+        "The velocity"
         place = torch.cat([x, t], 1)
         waves = (place[..., None] * self.waves).flatten(1)
         return self.net(torch.cat([place, waves.sin(), waves.cos(), c], 1))
 
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
-        t, noise = torch.rand(len(x), 1, generator=generator).to(x), torch.randn(x.shape, generator=generator).to(x)
+        t = torch.rand(len(x), 1, generator=generator).to(x)
+        noise = torch.randn(x.shape, generator=generator).to(x)
         return (self((1 - t) * noise + t * x, t, c) - (x - noise)).square().mean()
 
     def draw(self, c:Tensor, generator:Generator) -> Tensor:
         x = torch.randn(len(c), self.features, generator=generator).to(c)
         times = 1 - (1 - torch.arange(self.steps + 1) / self.steps).square()
-        for t, dt in progress_bar(list(zip(times.tolist(), times.diff().tolist())), "path", "step"):
-            at:Callable[[float], Tensor] = lambda t: torch.full((len(x), 1), t).to(c)
+        steps = list(zip(times.tolist(), times.diff().tolist()))
+        at:Callable[[float], Tensor] = lambda t: torch.full((len(x), 1), t).to(c)
+        for t, dt in progress_bar(steps, "path", "step"):
             middle = x + dt / 2 * self(x, at(t), c)
             x = x + dt * self(middle, at(t + dt / 2), c)
         return x
@@ -59,4 +72,5 @@ class FlowMatching(Generative):
     batch:int=256                           # rows a step
     lr:float=4e-3                           # highest learning rate
 
-    def block(self, features:int, context:int) -> VelocityField: return VelocityField(features, context, self.hidden, self.steps)
+    def block(self, features:int, context:int) -> VelocityField:
+        return VelocityField(features, context, self.hidden, self.steps)

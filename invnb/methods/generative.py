@@ -18,7 +18,7 @@ from ..nets import Standardize, mlp, seeded, train
 
 # %% ../../nbs/methods/05_generative.ipynb #eae30eec
 def grid_step(column:Tensor,   # (n,) values of one design column
-             ) -> float:       # width of a step; 0 where the values lie on no grid, or hardly repeat
+             ) -> float:       # width of a step; 0: the values lie on no grid, or hardly repeat
     "The step of the grid on which all values lie"
     values = column.double().unique()
     if not 2 <= len(values) <= len(column) / 2: return 0.
@@ -29,19 +29,37 @@ def grid_step(column:Tensor,   # (n,) values of one design column
 # %% ../../nbs/methods/05_generative.ipynb #b4728a35
 class Block(nn.Module):
     "A conditional distribution p(x | c)"
-    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor: raise NotImplementedError     # scalar
-    def draw(self, c:Tensor, generator:Generator) -> Tensor: raise NotImplementedError               # one x for each row of c
+    def loss(self, x:Tensor,      # (n, features) numbers to explain
+             c:Tensor,            # (n, context) what is given
+             generator:Generator, # where random numbers come from
+            ) -> Tensor:          # one number
+        "How badly it explains `x`"
+        raise NotImplementedError
 
+    def draw(self, c:Tensor,      # (n, context) what is given
+             generator:Generator, # where random numbers come from
+            ) -> Tensor:          # (n, features)
+        "One draw for each row of `c`"
+        raise NotImplementedError
+
+# %% ../../nbs/methods/05_generative.ipynb #883b8692
 class GenerativeNet(nn.Module):
     "Draws x given y, in the user's units"
-    bounds:Tensor          # (2, dx)
+    bounds:Tensor          # (2, dx) where designs may lie
     grid:Tensor            # (3, dx) its first value, its step, its last place
 
-    def __init__(self, dx:int, dy:int, whole:Sequence[int], fixed:Sequence[int], block:Callable[[int, int], Block], summary:int):
+    def __init__(self, dx:int,                         # columns of a design
+                 dy:int,                               # columns of a measurement
+                 whole:Sequence[int],                  # columns of whole numbers
+                 fixed:Sequence[int],                  # columns that never change
+                 block:Callable[[int, int], Block],    # features, context -> their block
+                 summary:int,                          # numbers that stand for a long y; 0: none
+                ):
         super().__init__()
         self.whole, self.free = list(whole), [i for i in range(dx) if i not in (*whole, *fixed)]
         self.x_scale, self.y_scale = Standardize(dx), Standardize(dy)
-        for name, size in dict(bounds=(2, dx), grid=(3, dx)).items(): self.register_buffer(name, torch.zeros(size))
+        for name, rows in dict(bounds=2, grid=3).items():
+            self.register_buffer(name, torch.zeros(rows, dx))
         self.encode:nn.Module = mlp([dy, 128, summary]) if summary else nn.Identity()
         context = summary or dy
         self.counts = block(len(self.whole), context) if self.whole else None
@@ -51,21 +69,27 @@ class GenerativeNet(nn.Module):
         z, c, total = self.x_scale(x), self.encode(self.y_scale(y)), x.new_zeros(())
         if self.counts is not None:
             noise = torch.rand(len(x), len(self.whole), generator=generator).to(x) - .5
-            total = self.counts.loss(z[:, self.whole] + noise * (self.grid[1] / self.x_scale.std)[self.whole], c, generator)
+            step = (self.grid[1] / self.x_scale.std)[self.whole]
+            total = self.counts.loss(z[:, self.whole] + noise * step, c, generator)
             c = torch.cat([c, z[:, self.whole]], 1)
-        return total + self.rest.loss(z[:, self.free], c, generator) if self.rest is not None else total
+        if self.rest is None: return total
+        return total + self.rest.loss(z[:, self.free], c, generator)
 
     def once(self, y:Tensor, generator:Generator) -> Tensor:
         c, z = self.encode(self.y_scale(y)), torch.zeros(len(y), len(self.x_scale.mean)).to(y)
         if self.counts is not None:
             z[:, self.whole] = self.counts.draw(c, generator)
-            first, step, last = self.grid[:, self.whole]
-            x = self.x_scale.inverse(z)[:, self.whole]
-            place = torch.minimum(((x - first) / step).round().clamp_min(0), last)
-            z[:, self.whole] = self.x_scale(z.index_copy(1, torch.tensor(self.whole, device=z.device), first + place * step))[:, self.whole]
+            z[:, self.whole] = self.rounded(z)
             c = torch.cat([c, z[:, self.whole]], 1)
         if self.rest is not None: z[:, self.free] = self.rest.draw(c, generator)
         return self.x_scale.inverse(z)
+
+    def rounded(self, z:Tensor) -> Tensor:
+        first, step, last = self.grid[:, self.whole]
+        x = self.x_scale.inverse(z)[:, self.whole]
+        place = torch.minimum(((x - first) / step).round().clamp_min(0), last)
+        columns = torch.tensor(self.whole, device=z.device)
+        return self.x_scale(z.index_copy(1, columns, first + place * step))[:, self.whole]
 
     def draw(self, y:Tensor, generator:Generator, redraws:int=0) -> Tensor:
         x = self.once(y, generator)
@@ -77,39 +101,51 @@ class GenerativeNet(nn.Module):
 
 # %% ../../nbs/methods/05_generative.ipynb #58571598
 class Generative(Method):
-    "An inverse model that draws; subclasses are dataclasses with `block`, `epochs`, `batch` and `lr`"
+    "An inverse model that draws; a subclass is a dataclass with `block`, `epochs`, `batch`, `lr`"
     exchangeable = True
     counts_first = True    # whole-number columns get a block of their own
-    redraws = 0            # how often a draw that left the box is drawn again, before it is moved to the border
-    longest:int|None = 32  # measurements with more columns than this are summarised by so many numbers; None: never
+    redraws = 0            # how often a draw outside the box is repeated before it is moved there
+    longest:int|None = 32  # a y with more columns is summarised by so many numbers; None: never
 
     net:GenerativeNet
-    epochs:int
-    batch:int
-    lr:float
+    epochs:int             # passes over the training rows
+    batch:int              # rows a step
+    lr:float               # highest learning rate
 
-    def block(self, features:int, context:int) -> Block:
-        "A conditional distribution of `features` numbers given `context` numbers, with `loss` and `draw`"
+    def block(self, features:int,  # how many numbers it draws
+              context:int,         # how many are given
+             ) -> Block:
+        "A conditional distribution of `features` numbers given `context` numbers"
         raise NotImplementedError
 
     def build(self, dx:int, dy:int, whole:Sequence[int], fixed:Sequence[int]) -> GenerativeNet:
-        with torch.random.fork_rng(devices=[]): return GenerativeNet(dx, dy, whole, fixed, self.block, self.longest if self.longest and dy > self.longest else 0)
+        summary = self.longest if self.longest and dy > self.longest else 0
+        with torch.random.fork_rng(devices=[]):
+            return GenerativeNet(dx, dy, whole, fixed, self.block, summary)
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:
         (x, y), name = data.train, type(self).__name__
         steps = [grid_step(column) if self.counts_first else 0. for column in x.T]
-        self.sizes = dict(dx=x.shape[1], dy=y.shape[1], whole=[i for i, step in enumerate(steps) if step],
-                          fixed=[i for i, column in enumerate(x.T) if column.amin() == column.amax()] if self.counts_first else [])
+        whole = [i for i, step in enumerate(steps) if step]
+        constant = [i for i, column in enumerate(x.T) if column.amin() == column.amax()]
+        fixed = constant if self.counts_first else []
+        self.sizes = dict(dx=x.shape[1], dy=y.shape[1], whole=whole, fixed=fixed)
         with seeded(stream(name, "weights", seed)): self.net = self.build(**self.sizes).to(x.device)
-        self.net.x_scale.fit(x); self.net.y_scale.fit(y)
+        self.net.x_scale.fit(x)
+        self.net.y_scale.fit(y)
         self.net.bounds.copy_(data.bounds)
         step = torch.tensor(steps).to(x)
-        self.net.grid.copy_(torch.stack([x.amin(0), step, ((x.amax(0) - x.amin(0)) / step).nan_to_num(0., 0.).round()]))
-        noise = stream(name, "noise", seed)
-        loss = lambda x, y: self.net.loss(x, y, noise if self.net.training else stream(name, "validation"))
-        self.history = train(self.net, loss, data, self.epochs, self.batch, self.lr, generator=stream(name, "order", seed), progress=progress, label=name)
+        last = ((x.amax(0) - x.amin(0)) / step).nan_to_num(0., 0.).round()
+        self.net.grid.copy_(torch.stack([x.amin(0), step, last]))
+        training, order = stream(name, "noise", seed), stream(name, "order", seed)
+        noise = lambda: training if self.net.training else stream(name, "validation")
+        loss = lambda x, y: self.net.loss(x, y, noise())
+        self.history = train(self.net, loss, data, self.epochs, self.batch, self.lr,
+                             generator=order, progress=progress, label=name)
 
     @torch.no_grad()
     def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
-        rows = targets.repeat_interleave(n, 0)
-        return torch.cat([self.net.draw(part, generator, self.redraws) for part in progress_bar(rows.split(16_384), "draws", "part")]).view(len(targets), n, -1)
+        parts = targets.repeat_interleave(n, 0).split(16_384)
+        draws = [self.net.draw(part, generator, self.redraws)
+                 for part in progress_bar(parts, "draws", "part")]
+        return torch.cat(draws).view(len(targets), n, -1)

@@ -23,9 +23,13 @@ from .generative import Block, Generative
 from .method import register_method
 
 # %% ../../nbs/methods/08_inn.ipynb #0056c28f
-def kernel(a:Tensor, b:Tensor, widths:Sequence[float]=(.2, .6, 1.5, 4.)) -> Tensor:
-    "Sum of inverse multiquadrics, (n, m) for (n, d) and (m, d)"
-    square = (a[:, None] - b).square().sum(2) if a.shape[1] < 16 else torch.cdist(a, b).square()
+def kernel(a:Tensor,                                  # (n, d)
+           b:Tensor,                                  # (m, d)
+           widths:Sequence[float]=(.2, .6, 1.5, 4.),  # of the multiquadrics, in units of a and b
+          ) -> Tensor:                                # (n, m)
+    "Sum of inverse multiquadrics for each pair"
+    if a.shape[1] < 16: square = (a[:, None] - b).square().sum(2)
+    else: square = torch.cdist(a, b).square()
     return cast(Tensor, sum(1 / (1 + square / h**2) for h in widths))
 
 def mmd(a:Tensor,    # (n, d)
@@ -39,47 +43,81 @@ class InvertibleNet(Block):
     "x and padding to c, z and padding, and back"
     box:Tensor             # (2, features) standardised bounds of the designs
 
-    def __init__(self, features:int, context:int, latent:int, padding:int, blocks:int, hidden:Sequence[int], noise:float, tries:int):
+    def __init__(self,
+                 features:int,          # numbers of x
+                 context:int,           # numbers of c
+                 latent:int,            # numbers of z
+                 padding:int,           # zeros beyond the wider side
+                 blocks:int,            # of two couplings and a shuffle
+                 hidden:Sequence[int],  # widths of the networks inside the couplings
+                 noise:float,           # on paddings, latents and c while training
+                 tries:int,             # draws for a candidate
+                ):
         super().__init__()
-        self.features, self.context, self.latent, self.noise, self.tries = features, context, latent, noise, check_count("tries", tries)
+        self.features, self.context, self.latent = features, context, latent
+        self.noise, self.tries = noise, check_count("tries", tries)
         self.width = width = max(features, context + latent) + padding
+        affine = partial(MonotonicAffineTransform, slope=.1)
+        coupling = partial(GeneralCouplingTransform, width, 0, univariate=affine,
+                           hidden_features=hidden, activation=nn.GELU)
+        shuffle = partial(UnconditionalTransform, PermutationTransform, buffer=True)
         layers = []
         for _ in range(check_count("blocks", blocks)):
-            layers += [GeneralCouplingTransform(width, 0, torch.arange(width) % 2 == half, univariate=partial(MonotonicAffineTransform, slope=.1), hidden_features=hidden, activation=nn.GELU) for half in (0, 1)]
-            layers += [UnconditionalTransform(PermutationTransform, torch.randperm(width), buffer=True)]
+            layers += [coupling(torch.arange(width) % 2 == half) for half in (0, 1)]
+            layers += [shuffle(torch.randperm(width))]
         self.layers = LazyComposedTransform(*layers)
         self.register_buffer("box", torch.tensor([[-torch.inf], [torch.inf]]).repeat(1, features))
 
-    def forward(self, x:Tensor) -> Tensor:     # (n, features) to (n, width): c, z, padding
+    def forward(self,
+                x:Tensor,    # (n, features)
+               ) -> Tensor:  # (n, width) c, z, padding
+        "The measurement, what it does not tell, and what should be zero"
         return self.layers(None)(pad(x, (0, self.width - self.features)))
 
-    def back(self, out:Tensor) -> Tensor:      # (n, width) to (n, width): x, padding
+    def back(self,
+             out:Tensor,  # (n, width) c, z, padding
+            ) -> Tensor:  # (n, width) x, padding
+        "The inverse of forward"
         return self.layers(None).inv(out)
 
 # %% ../../nbs/methods/08_inn.ipynb #7eb9b3fd
-def bidirectional_loss(self:InvertibleNet, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
-    "Squared errors where the answer is known (weight 30), discrepancies where only its distribution is (weight 10)"
+def bidirectional_loss(self:InvertibleNet,
+                       x:Tensor,             # (n, features) designs
+                       c:Tensor,             # (n, context) their measurements
+                       generator:Generator,  # of latents and noise
+                      ) -> Tensor:           # scalar
+    "Squared errors (weight 30) where the answer is known, else discrepancies (weight 10)"
     normal = lambda width: torch.randn(len(x), width, generator=generator).to(x)
     wide, rest = self.width - self.features, self.width - self.context - self.latent
     mean = lambda t: t.square().mean() if t.numel() else 0.
-    y, z, padding = self.layers(None)(torch.cat([x, self.noise * normal(wide)], 1)).split([self.context, self.latent, rest], 1)
-    forwards = 30 * (mean(y - c) + mean(padding)) + 10 * mmd(torch.cat([y.detach(), z], 1), torch.cat([c, normal(self.latent)], 1))
-    own = torch.cat([y.detach(), z.detach() + self.noise * normal(self.latent), self.noise * normal(rest)], 1)
-    drawn = torch.cat([c + self.noise * normal(self.context), normal(self.latent), self.noise * normal(rest)], 1)
+    out = self.layers(None)(torch.cat([x, self.noise * normal(wide)], 1))
+    y, z, padding = out.split([self.context, self.latent, rest], 1)
+    pairs = torch.cat([y.detach(), z], 1), torch.cat([c, normal(self.latent)], 1)
+    forwards = 30 * (mean(y - c) + mean(padding)) + 10 * mmd(*pairs)
+    moved = z.detach() + self.noise * normal(self.latent)
+    own = torch.cat([y.detach(), moved, self.noise * normal(rest)], 1)
+    moved = c + self.noise * normal(self.context)
+    drawn = torch.cat([moved, normal(self.latent), self.noise * normal(rest)], 1)
     back, padding = self.back(torch.cat([own, drawn])).split([self.features, wide], 1)
     return forwards + 30 * (mean(back[:len(x)] - x) + mean(padding)) + 10 * mmd(back[len(x):], x)
 
-def self_checked_draw(self:InvertibleNet, c:Tensor, generator:Generator) -> Tensor:
-    "A design for each row of `c`: of `tries` draws, the one that the network itself takes nearest to `c`"
+def self_checked_draw(self:InvertibleNet,
+                      c:Tensor,             # (n, context) measurements
+                      generator:Generator,  # of the latents
+                     ) -> Tensor:           # (n, features)
+    "For each row of `c`, of `tries` draws the one that the network itself takes nearest to `c`"
     many = c.repeat_interleave(self.tries, 0)
     z = torch.randn(len(many), self.latent, generator=generator).to(c)
-    x = self.back(pad(torch.cat([many, z], 1), (0, self.width - self.context - self.latent)))[:, :self.features].nan_to_num()
+    zeros = self.width - self.context - self.latent
+    x = self.back(pad(torch.cat([many, z], 1), (0, zeros)))[:, :self.features].nan_to_num()
     x = torch.minimum(torch.maximum(x, self.box[0]), self.box[1])
     if self.tries == 1: return x
-    missed = (self(x)[:, :self.context] - many).square().mean(1).nan_to_num(torch.inf).view(len(c), self.tries)
-    return x.view(len(c), self.tries, -1)[torch.arange(len(c), device=c.device), missed.argmin(1)]
+    missed = (self(x)[:, :self.context] - many).square().mean(1).nan_to_num(torch.inf)
+    chosen = missed.view(len(c), self.tries).argmin(1)
+    return x.view(len(c), self.tries, -1)[torch.arange(len(c), device=c.device), chosen]
 
-InvertibleNet.loss, InvertibleNet.draw = bidirectional_loss, self_checked_draw      # type: ignore[assignment,method-assign]
+InvertibleNet.loss = bidirectional_loss      # type: ignore[assignment,method-assign]
+InvertibleNet.draw = self_checked_draw       # type: ignore[assignment,method-assign]
 
 # %% ../../nbs/methods/08_inn.ipynb #0031834c
 @register_method("inn")
@@ -90,14 +128,16 @@ class INN(Generative):
     hidden:tuple[int, ...]=(128, 128)  # widths of the networks inside the couplings
     latent:int=2                       # numbers that stand for what the measurement does not tell
     padding:int=4                      # zeros beyond the wider side
-    noise:float=.05                    # on paddings, latents and measurements while training, in standard deviations
-    tries:int=8                        # draws for a candidate, of which the network's own choice is kept; 1: as published
+    noise:float=.05                    # on what goes in while training, in standard deviations
+    tries:int=8                        # draws, of which the network keeps one; 1: as published
     epochs:int=40                      # passes over the training rows
     batch:int=256                      # rows a step
     lr:float=6e-3                      # highest learning rate
     counts_first, longest = False, None
 
-    def block(self, features:int, context:int) -> InvertibleNet: return InvertibleNet(features, context, self.latent, self.padding, self.blocks, self.hidden, self.noise, self.tries)
+    def block(self, features:int, context:int) -> InvertibleNet:
+        return InvertibleNet(features, context, self.latent, self.padding, self.blocks, self.hidden,
+                             self.noise, self.tries)
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:
         super().learn(data, seed, progress)

@@ -21,33 +21,51 @@ from ..nets import mlp
 # %% ../../nbs/methods/06_mdn.ipynb #e90267d1
 class GaussianMixture(Block):
     "p(x | c): a mixture of Gaussians with full covariances"
-    def __init__(self, features:int, context:int, components:int, hidden:Sequence[int]):
+    def __init__(self,
+                 features:int,          # numbers of x
+                 context:int,           # numbers of c
+                 components:int,        # Gaussians
+                 hidden:Sequence[int],  # widths of the hidden layers
+                ):
         super().__init__()
-        self.shape, self.lower = (components, features), torch.tril_indices(features, features).tolist()
+        self.shape = (components, features)
+        self.lower = torch.tril_indices(features, features).tolist()
         self.net = mlp([context, *hidden, components * (1 + features + len(self.lower[0]))])
-        with torch.no_grad(): cast(nn.Linear, self.net[-1]).bias[components:components * (1 + features)].normal_()
+        last = cast(nn.Linear, self.net[-1])
+        with torch.no_grad(): last.bias[components:components * (1 + features)].normal_()
 
-    def parts(self, c:Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        "Log weights (n, K), centres (n, K, d) and precision factors L (n, K, d, d)"
+    def parts(self,
+              c:Tensor,                          # (n, context)
+             ) -> tuple[Tensor, Tensor, Tensor]: # (n, K), (n, K, d), (n, K, d, d), with d features
+        "Log weights, centres and precision factors L of the K components"
         k, d = self.shape
         weights, centres, entries = self.net(c).split([k, k * d, k * len(self.lower[0])], 1)
         L = torch.zeros(len(c), k, d, d, device=c.device, dtype=c.dtype)
         L[:, :, self.lower[0], self.lower[1]] = entries.view(len(c), k, -1)
-        return weights.log_softmax(1), centres.view(len(c), k, d), L.tril(-1) + torch.diag_embed(L.diagonal(dim1=2, dim2=3).clamp(-8, 8).exp())
+        L = L.tril(-1) + torch.diag_embed(L.diagonal(dim1=2, dim2=3).clamp(-8, 8).exp())
+        return weights.log_softmax(1), centres.view(len(c), k, d), L
 
-    def log_prob(self, x:Tensor, c:Tensor) -> Tensor:
+    def log_prob(self,
+                 x:Tensor,    # (n, features)
+                 c:Tensor,    # (n, context)
+                ) -> Tensor:  # (n,)
+        "Log density of each x given its c"
         weights, centres, L = self.parts(c)
         z = (L @ (x[:, None] - centres)[..., None])[..., 0]
-        return (weights - .5 * z.square().sum(2) + L.diagonal(dim1=2, dim2=3).log().sum(2)).logsumexp(1) - .5 * x.shape[1] * math.log(2 * math.pi)
+        inside = weights - .5 * z.square().sum(2) + L.diagonal(dim1=2, dim2=3).log().sum(2)
+        return inside.logsumexp(1) - .5 * x.shape[1] * math.log(2 * math.pi)
 
-    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor: return -self.log_prob(x, c).mean()
+    def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
+        return -self.log_prob(x, c).mean()
 
     def draw(self, c:Tensor, generator:Generator) -> Tensor:
         weights, centres, L = self.parts(c)
         u = torch.rand(len(c), 1, generator=generator).to(c)
         chosen = (u > weights.exp().cumsum(1)).sum(1).clamp_max(self.shape[0] - 1)
-        rows, z = torch.arange(len(c), device=c.device), torch.randn(len(c), self.shape[1], 1, generator=generator).to(c)
-        return centres[rows, chosen] + torch.linalg.solve_triangular(L[rows, chosen], z, upper=False)[..., 0]
+        rows = torch.arange(len(c), device=c.device)
+        z = torch.randn(len(c), self.shape[1], 1, generator=generator).to(c)
+        moved = torch.linalg.solve_triangular(L[rows, chosen], z, upper=False)
+        return centres[rows, chosen] + moved[..., 0]
 
 # %% ../../nbs/methods/06_mdn.ipynb #0477ac50
 @register_method("mdn")
@@ -60,4 +78,5 @@ class MDN(Generative):
     batch:int=128                      # rows a step
     lr:float=2e-3                      # highest learning rate
 
-    def block(self, features:int, context:int) -> GaussianMixture: return GaussianMixture(features, context, self.components, self.hidden)
+    def block(self, features:int, context:int) -> GaussianMixture:
+        return GaussianMixture(features, context, self.components, self.hidden)

@@ -51,10 +51,13 @@ class RankedSearch(SurrogateMethod):
     proposals:int=2048             # designs that it looks at; never fewer than are asked for
 
     def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
-        x = uniform_starts((max(n, check_count("proposals", self.proposals)),), self.net.bounds, generator)
+        size = max(n, check_count("proposals", self.proposals))
+        x = uniform_starts((size,), self.net.bounds, generator)
         y = self.net.surrogate(x)
-        misfit = lambda part: torch.cdist(part, y, compute_mode='donot_use_mm_for_euclid_dist')   # the faster way rounds small misfits to nothing
-        return torch.cat([x[misfit(part).topk(n, largest=False).indices] for part in progress_bar(targets.split(1024), "ranking", "part")])
+        exact = 'donot_use_mm_for_euclid_dist'     # the faster way rounds small misfits to nothing
+        misfit = lambda part: torch.cdist(part, y, compute_mode=exact)
+        return torch.cat([x[misfit(part).topk(n, largest=False).indices]
+                          for part in progress_bar(targets.split(1024), "ranking", "part")])
 
 # %% ../../nbs/methods/11_search.ipynb #ff0a8a46
 @register_method("genetic_search")
@@ -66,7 +69,7 @@ class GeneticSearch(SurrogateMethod):
     mutation:float=.5              # share of a child's parameters that mutate
     step:float=.2                  # size of the first mutations, in half widths of the box
     cooling:float=.85              # factor on that size from one generation to the next
-    apart:float=.005               # candidates closer than this (in half widths of the box) are the same
+    apart:float=.005               # candidates closer than this (in half widths) are the same
     chunk:int=8192                 # designs in memory at once
 
     def build(self, dx:int, dy:int, rows:int=0) -> FrozenNet:
@@ -82,43 +85,55 @@ class GeneticSearch(SurrogateMethod):
     def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
         size = max(n, check_count("population", self.population, 2))
         seed = int(torch.randint(2**62, (), generator=generator))
-        return torch.cat([self.evolve(part, size, stream(seed))[:, :n] for part in progress_bar(targets.split(max(1, self.chunk // size)), "evolution", "part")])
+        parts = progress_bar(targets.split(max(1, self.chunk // size)), "evolution", "part")
+        return torch.cat([self.evolve(part, size, stream(seed))[:, :n] for part in parts])
 
-    def evolve(self, targets:Tensor, size:int, generator:Generator) -> Tensor:
-        "(N, size, dx) designs of the last generation, best first, repetitions last"
+    def evolve(self,
+               targets:Tensor,       # (N, dy)
+               size:int,             # of the population
+               generator:Generator,  # the dice, the same for all targets
+              ) -> Tensor:           # (N, size, dx) best first, repetitions last
+        "The last generation"
         designs, (lower, upper) = self.net.get_buffer("designs"), self.net.bounds
         draw = lambda kind, *shape: kind(*shape, generator=generator).to(targets.device)
-        x = designs[draw(partial(torch.randint, len(designs)), (size,))].expand(len(targets), -1, -1)
+        rows = draw(partial(torch.randint, len(designs)), (size,))
+        x = designs[rows].expand(len(targets), -1, -1)
         misfit = self.misfit(x, targets)
         pick = lambda x, rows: x.gather(1, rows[..., None].expand(-1, -1, x.shape[2]))
         for generation in range(check_count("generations", self.generations)):
             shape, width = x.shape[1:], self.step * self.cooling**generation * (upper - lower) / 2
             a, b = draw(partial(torch.randint, size), (2, size))
-            father = pick(x, torch.where(misfit[:, a] <= misfit[:, b], a, b))     # selection: the better of two; everyone is a mother
-            child = torch.where(draw(torch.rand, shape) < .5, x, father)          # crossover: each parameter from either parent
-            child = child + width * draw(torch.randn, shape) * (draw(torch.rand, shape) < self.mutation)
+            # selection: the better of two; everyone is a mother
+            father = pick(x, torch.where(misfit[:, a] <= misfit[:, b], a, b))
+            # crossover: each parameter from either parent
+            child = torch.where(draw(torch.rand, shape) < .5, x, father)
+            move = width * draw(torch.randn, shape)
+            child = child + move * (draw(torch.rand, shape) < self.mutation)
             child = torch.minimum(torch.maximum(child, lower), upper)
+            # elitism: a mother leaves only for a better child
             value = self.misfit(child, targets)
-            better = value < misfit                                               # elitism: a mother leaves only for a better child
-            x, misfit = torch.where(better[..., None], child, x), torch.where(better, value, misfit)
-        return pick(x, rank_distinct(x / ((upper - lower) / 2).clamp_min(1e-30), misfit, self.apart))
+            better = value < misfit
+            x = torch.where(better[..., None], child, x)
+            misfit = torch.where(better, value, misfit)
+        half = ((upper - lower) / 2).clamp_min(1e-30)
+        return pick(x, rank_distinct(x / half, misfit, self.apart))
 
 # %% ../../nbs/methods/11_search.ipynb #dc46457e
 def least_squares_search(simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, dy)
                          start:Tensor,                         # (dx,) inside the box
                          target:Tensor,                        # (dy,)
                          bounds:Tensor,                        # (2, dx)
-                         scale:float,                          # a typical deviation of the measurements: residuals are divided by it
-                         difference:float=1e-3,                # step of the finite differences, in half widths of the box
+                         scale:float,                          # typical deviation of measurements
+                         difference:float=1e-3,                # step of differences, in half widths
                         ) -> Tensor:                           # (dx,) where the search ended
     "Bounded least squares on `simulate` itself, from one start, with finite differences"
     lower, upper = bounds
     free, centre, half = upper > lower, (lower + upper) / 2, (upper - lower) / 2
-    def design(u:np.ndarray) -> Tensor:                                      # (n, free parameters) in half widths
+    def design(u:np.ndarray) -> Tensor:                 # (n, free parameters) in half widths
         x = start.repeat(len(u), 1)
         x[:, free] = centre[free] + half[free] * torch.as_tensor(u).to(x)
         return torch.minimum(torch.maximum(x, lower), upper)
-    def missed(u:np.ndarray) -> np.ndarray:                                      # (n, dy), NaN where the simulation failed
+    def missed(u:np.ndarray) -> np.ndarray:             # (n, dy), NaN where the simulation failed
         r = ((simulate(design(u)) - target) / scale).double().cpu().numpy()
         return np.where(np.isfinite(r).all(1, keepdims=True), r, np.nan)
     u = ((start - centre) / half)[free].double().cpu().numpy().clip(-1 + 1e-6, 1 - 1e-6)
@@ -130,7 +145,8 @@ def least_squares_search(simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, 
     def jacobian(u:np.ndarray) -> np.ndarray:
         h = np.where(u > 0, -difference, difference)
         return np.nan_to_num((missed(u + np.diag(h)) - residual(u)) / h[:, None]).T
-    return design(least_squares(residual, u, jacobian, bounds=(-1, 1), method='trf').x[None])[0]
+    found = least_squares(residual, u, jacobian, bounds=(-1, 1), method='trf')
+    return design(found.x[None])[0]
 
 # %% ../../nbs/methods/11_search.ipynb #c62f3ad4
 class Spent(Exception): "The budget of a target is spent"
@@ -138,36 +154,44 @@ class Spent(Exception): "The budget of a target is spent"
 @register_method("direct_search")
 @dataclass
 class DirectSearch(Method):
-    "Least squares on the true simulator, from the training designs whose measurements are nearest: no network"
+    "Least squares on the true simulator, from the training designs with the nearest measurements"
     difference:float=1e-3          # step of the finite differences, in half widths of the box
 
     def build(self, dx:int, dy:int, rows:int) -> nn.Module:
         net = nn.Module()
-        for name, shape in dict(x=(rows, dx), y=(rows, dy), bounds=(2, dx)).items(): net.register_buffer(name, torch.zeros(shape))
+        for name, shape in dict(x=(rows, dx), y=(rows, dy), bounds=(2, dx)).items():
+            net.register_buffer(name, torch.zeros(shape))
         return net
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:
         (x, y), (lower, upper) = data.train, data.bounds
         self.sizes = dict(dx=x.shape[1], dy=y.shape[1], rows=len(x))
         self.net = self.build(**self.sizes).to(x.device)
-        for name, value in dict(x=torch.minimum(torch.maximum(x, lower), upper), y=y, bounds=data.bounds).items(): self.net.get_buffer(name).copy_(value)
+        x = torch.minimum(torch.maximum(x, lower), upper)
+        for name, value in dict(x=x, y=y, bounds=data.bounds).items():
+            self.net.get_buffer(name).copy_(value)
 
     def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
-        "Without simulations there is nothing to improve: the nearest rows of the table, in a circle if they are few"
+        "The nearest rows of the table, in a circle if they are few: nothing is simulated here"
         x, y = self.net.get_buffer("x"), self.net.get_buffer("y")
         rows = min(n, len(y))
-        distance = lambda part: torch.cdist(part, y, compute_mode='donot_use_mm_for_euclid_dist')
-        nearest = torch.cat([distance(part).topk(rows, largest=False).indices for part in progress_bar(targets.split(1024), "nearest rows", "part")])
+        exact = 'donot_use_mm_for_euclid_dist'
+        distance = lambda part: torch.cdist(part, y, compute_mode=exact)
+        nearest = torch.cat([distance(part).topk(rows, largest=False).indices
+                             for part in progress_bar(targets.split(1024), "nearest rows", "part")])
         return x[nearest[:, torch.arange(n, device=nearest.device) % rows]]
 
     def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
-        scale = float(self.net.get_buffer("y").std(0, correction=0).square().mean().sqrt()) or 1.
-        for i, starts in enumerate(progress_bar(self.candidates(targets, budget, generator), "least squares", "target")):
+        y, bounds = self.net.get_buffer("y"), self.net.get_buffer("bounds")
+        scale = float(y.std(0, correction=0).square().mean().sqrt()) or 1.
+        starts = self.candidates(targets, budget, generator)
+        for i, near in enumerate(progress_bar(starts, "least squares", "target")):
             def buy(x:Tensor) -> Tensor:
                 left = budget - int(till.spent[i])
                 if left: y = till(x[:left], torch.full((min(left, len(x)),), i))
                 if len(x) > left: raise Spent
                 return y
             try:
-                for start in itertools.cycle(starts): least_squares_search(buy, start, targets[i], self.net.get_buffer("bounds"), scale, self.difference)
+                for start in itertools.cycle(near):
+                    least_squares_search(buy, start, targets[i], bounds, scale, self.difference)
             except Spent: pass

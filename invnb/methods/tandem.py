@@ -24,26 +24,32 @@ def trusted_box(x:Tensor,        # (rows, dx) training designs
                ) -> Tensor:      # (2, dx)
     "The part of the box within `reach` standard deviations of the mean training design"
     mean, std = x.mean(0), x.std(0)
-    return torch.stack([torch.maximum(bounds[0], mean - reach*std), torch.minimum(bounds[1], mean + reach*std)])
+    lower = torch.maximum(bounds[0], mean - reach*std)
+    return torch.stack([lower, torch.minimum(bounds[1], mean + reach*std)])
 
 # %% ../../nbs/methods/04_tandem.ipynb #a7224bef
-def imagine(data:Data, net:nn.Module, box:Tensor, generator:Generator) -> Data:
-    "`data`, and as many training rows again: designs uniform in `box`, and what the surrogate `net` expects of them"
+def imagine(data:Data,            # the table
+            net:nn.Module,        # the surrogate's network
+            box:Tensor,           # (2, dx) where designs can be trusted
+            generator:Generator,  # where the random numbers come from
+           ) -> Data:             # its held-out rows are those of the table
+    "The table, and as many rows again: uniform designs, and what the surrogate expects of them"
     x = uniform_starts((len(data),), box, generator)
     with torch.no_grad(): y = net(x)
-    return Data(torch.cat([data.x, x]), torch.cat([data.y, y]), data.bounds, torch.cat([data.valid, data.valid.new_zeros(len(x))]))
+    valid = torch.cat([data.valid, data.valid.new_zeros(len(x))])
+    return Data(torch.cat([data.x, x]), torch.cat([data.y, y]), data.bounds, valid)
 
 # %% ../../nbs/methods/04_tandem.ipynb #ca71d4ae
 @register_method("tandem")
 @dataclass
 class Tandem(SurrogateMethod):
-    "An inverse network trained through a frozen surrogate (Liu et al. 2018): one answer to each target, repeated where more are asked for"
+    "An inverse network trained through a frozen surrogate (Liu et al. 2018): one answer a target"
     hidden:tuple[int, ...]=(128, 128, 128)  # widths of the inverse network's hidden layers
-    epochs:int=150                          # passes over the measurements, those of the table and as many imagined ones
-    batch:int=512                           # rows a step
-    lr:float=5e-3                           # highest learning rate
-    boundary:float=.3                       # weight of the boundary loss: half widths outside against squared standard deviations missed
-    reach:float=2.4                         # how far from their mean training designs are trusted, in standard deviations
+    epochs:int=150          # passes over the measurements, of the table and as many imagined ones
+    batch:int=512           # rows a step
+    lr:float=5e-3           # highest learning rate
+    boundary:float=.3       # weight of a half width outside, against a squared deviation missed
+    reach:float=2.4         # standard deviations from their mean within which designs are trusted
 
     def build(self, dx:int, dy:int) -> FrozenNet:
         net = super().build(dx, dy)
@@ -54,15 +60,21 @@ class Tandem(SurrogateMethod):
         with seeded(stream("Tandem", "weights", seed)): super().learn(data, seed, progress)
         box = trusted_box(data.train[0], self.net.bounds, self.reach)
         more = imagine(data, self.net.surrogate, box, stream("Tandem", "imagine", seed))
-        self.history = train(self.net.get_submodule("inverse"), lambda x, y: self.loss(y, box), more, self.epochs, self.batch, self.lr, generator=stream("Tandem", "order", seed), progress=progress, label="tandem")
+        net, order = self.net.get_submodule("inverse"), stream("Tandem", "order", seed)
+        self.history = train(net, lambda x, y: self.loss(y, box), more, self.epochs, self.batch,
+                             self.lr, generator=order, progress=progress, label="tandem")
 
-    def inverse(self, y:Tensor) -> Tensor:
-        "h: standardised measurements in; designs out, in half widths around the centre of the box"
+    def inverse(self, y:Tensor,      # (n, dy) measurements
+               ) -> Tensor:          # (n, dx) designs, perhaps outside of the box
+        "The inverse network h, in the units of the user"
         lower, upper = self.net.bounds
-        return (lower + upper) / 2 + (upper - lower) / 2 * self.net.get_submodule("inverse")(self.net.surrogate.y_scale(y))
+        u = self.net.get_submodule("inverse")(self.net.surrogate.y_scale(y))
+        return (lower + upper) / 2 + (upper - lower) / 2 * u
 
-    def loss(self, y:Tensor, box:Tensor) -> Tensor:
-        "|g(h(y)) - y|^2 in standard deviations, plus the boundary loss in half widths"
+    def loss(self, y:Tensor,         # (n, dy) measurements
+             box:Tensor,             # (2, dx) where designs can be trusted
+            ) -> Tensor:             # one number
+        "Squared standard deviations missed, plus the boundary loss in half widths"
         x, scale = self.inverse(y), self.net.surrogate.y_scale
         missed = scale(self.net.surrogate(x)) - scale(y)
         half = (box[1] - box[0]) / 2

@@ -16,8 +16,10 @@ from ..core import as_matrix
 from .task import Axes, Task, register_task
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #4cd48030
-def ballistics_prior(n:int, generator:torch.Generator) -> Tensor:    # (n, 4)
-    "Throws from about a man's height: place (m), height (m), angle (radians), speed / 15 (m/s)"
+def ballistics_prior(n:int,                      # how many throws
+                     generator:torch.Generator,  # what they are drawn with
+                    ) -> Tensor:                 # (n, 4) place, height, angle, speed/15; m and s
+    "Throws from about a man's height"
     place = torch.randn(n, 1, generator=generator) * .5
     height = (1.5 + torch.randn(n, 1, generator=generator) * .5).clamp(min=0)
     angle = math.radians(9) + math.radians(72) * torch.rand(n, 1, generator=generator)
@@ -28,61 +30,67 @@ def ballistics_prior(n:int, generator:torch.Generator) -> Tensor:    # (n, 4)
 relaxation_time = .2/.25                 # τ = m/k (s): how long drag takes to eat a velocity
 fall_speed = 9.81*relaxation_time        # w = gτ (m/s): the speed at which drag carries the weight
 
-def launch(x:Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:      # (n, 4) throws
-    "Place and height (m), horizontal and vertical velocity (m/s) at the start, each (n,), in float64"
+def launch(x:Tensor,                                      # (n, 4) throws
+          ) -> tuple[Tensor, Tensor, Tensor, Tensor]:     # (n,) each, float64
+    "Place and height (m), horizontal and vertical velocity (m/s) at the start"
     place, height, angle, speed = x.double().unbind(1)
     return place, height, 15*speed*angle.cos(), 15*speed*angle.sin()
 
 def flight(x:Tensor,            # (n, 4) throws
            t:Tensor,            # (n, k) times (s)
           ) -> Tensor:          # (n, k, 2) how far and how high (m), float64
-    "Where each throw is at its times `t`"
+    "Where each throw is at its times"
     place, height, across, up = (start[:, None] for start in launch(x))
-    path = relaxation_time * -torch.expm1(-t/relaxation_time)          # the time that would bring a dragless throw as far
-    return torch.stack([place + across*path, height + (up + fall_speed)*path - fall_speed*t], 2)
+    path = relaxation_time * -torch.expm1(-t/relaxation_time)   # the time it takes without drag
+    far, high = place + across*path, height + (up + fall_speed)*path - fall_speed*t
+    return torch.stack([far, high], 2)
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #52fabb25
 def landing_time(x:Tensor,        # (n, 4) throws
-                ) -> Tensor:      # (n,) seconds, float64; NaN where a throw is never above the ground, or its speed is negative
-    "When each throw comes down: the last zero of its height, differentiable in `x`"
+                ) -> Tensor:      # (n,) seconds, float64; NaN where a throw has no landing
+    "When each throw comes down: the last zero of its height, differentiable in x"
     _, start, _, up = launch(x)
     a = 1 + up/fall_speed
     c = a + start/(fall_speed*relaxation_time)
     height = lambda s: c - a*torch.exp(-s) - s
-    slope = lambda s: (a*torch.exp(-s) - 1).clamp(max=-1e-8)      # falling at the landing; zero only where peak and landing are one
+    slope = lambda s: (a*torch.exp(-s) - 1).clamp(max=-1e-8)  # 0 only where the peak is the landing
     with torch.no_grad():
         s, peak = c.clamp(min=0), a.clamp(min=1).log()
         for _ in range(60):
             step = height(s)/slope(s)
             s = torch.maximum(s - step, peak)
             if not (step.abs() > 1e-14*(1 + s)).any(): break
-        landed = (step.abs() <= 1e-7*(1 + s)) & (height(peak) >= 0) & (x[:, 3] >= 0)      # steps shrink quadratically: 1e-7 is followed by 1e-14
+        converged = step.abs() <= 1e-7*(1 + s)      # the next step would be of the order of 1e-14
+        landed = converged & (height(peak) >= 0) & (x[:, 3] >= 0)
     s = s - height(s)/slope(s).detach()
     return torch.where(landed, relaxation_time*s, math.nan)
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #a537983d
-def land_exact(x:Tensor) -> Tensor:     # (n, 4) throws -> (n, 1) place (m)
-    "Where each throw lands; differentiable in `x`"
+def land_exact(x:Tensor,      # (n, 4) throws
+              ) -> Tensor:    # (n, 1) place (m)
+    "Where each throw lands; differentiable in x"
     return flight(x, landing_time(x)[:, None])[:, 0, :1].to(x.dtype)
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #c09734fd
-def land_grid(x:Tensor) -> Tensor:      # (n, 4) throws -> (n, 1) place (m)
-    "Where each throw is at the last of 1500 times from 0 to 6 s that finds it above the ground after its peak"
+def land_grid(x:Tensor,       # (n, 4) throws
+             ) -> Tensor:     # (n, 1) place (m)
+    "Where each throw is at the last of 1500 times from 0 to 6 s that finds it up after its peak"
     t = landing_time(x).detach()
     step = 6/1499
     last = flight(x, (t/step).floor()[:, None]*step)[:, 0]
-    return torch.where((t < 6) & (last[:, 1] >= 0), last[:, 0], math.nan)[:, None].to(x.dtype)
+    found = (t < 6) & (last[:, 1] >= 0)
+    return torch.where(found, last[:, 0], math.nan)[:, None].to(x.dtype)
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #b9b46dd7
-ballistics_box       = torch.tensor([[-2, 0, math.radians(9), 2/15], [2, 3.5, math.radians(81), 32/15]])
-ballistics_paper_box = torch.tensor([[-1, .5, .157, .46], [1, 2.5, 1.413, 1.56]])      # the search box of Ren et al. (2020)
+ballistics_box = torch.tensor([[-2, 0, math.radians(9), 2/15], [2, 3.5, math.radians(81), 32/15]])
+ballistics_paper_box = torch.tensor([[-1, .5, .157, .46], [1, 2.5, 1.413, 1.56]])   # of the paper
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #c73ad942
 def draw_flights(x:Tensor,       # (n, 4) throws
                  y:Tensor|None,  # (1,) where they should land (m), or None
                  ax:Axes,        # matplotlib axes
                 ) -> None:
-    "Trajectories from the start (ring) to the landing (dot), the wanted landing a cross on the ground"
+    "Trajectories from the start (ring) to the landing (dot); the wanted landing is a cross"
     x = as_matrix("x", x, width=4).cpu()
     paths = flight(x, landing_time(x)[:, None]*torch.linspace(0, 1, 100))
     strength = max(.15, min(1, 8/len(x)))              # many throws are drawn faintly, a few boldly
@@ -96,9 +104,13 @@ def draw_flights(x:Tensor,       # (n, 4) throws
 
 # %% ../../nbs/tasks/03_ballistics.ipynb #d059d081
 @register_task("ballistics")
-def ballistics(landing:str="exact",     # where the height is zero, or "grid": the published table of 1500 times
+def ballistics(landing:str="exact",   # the zero of the height; "grid": at the published 1500 times
               ) -> Task:
-    "The throw with drag, task D1 of Ren et al. (2020): place, height, angle and speed, and where it lands"
-    if landing not in ("exact", "grid"): raise ValueError(f"landing: expected 'exact' or 'grid', got {landing!r}")
-    return Task("ballistics" if landing == "exact" else "ballistics_grid", land_exact if landing == "exact" else land_grid, ballistics_box, ballistics_prior,
-                x_names=("place x0 (m)", "height y0 (m)", "angle (rad)", "speed v0 / 15 (m/s)"), y_names=("landing (m)",), draw=draw_flights)
+    "The throw with drag, task D1 of Ren et al. (2020): how it is thrown, and where it lands"
+    if landing not in ("exact", "grid"):
+        raise ValueError(f"landing: expected 'exact' or 'grid', got {landing!r}")
+    exact = landing == "exact"
+    return Task("ballistics" if exact else "ballistics_grid", land_exact if exact else land_grid,
+                ballistics_box, ballistics_prior, draw=draw_flights, y_names=("landing (m)",),
+                x_names=("place x0 (m)", "height y0 (m)", "angle (rad)", "speed v0 (m/s)"),
+                x_scale=(1, 1, 1, 15))

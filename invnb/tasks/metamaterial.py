@@ -25,56 +25,69 @@ from .task import Axes, Task, draw_spectra, register_task
 metamaterial_box = torch.tensor([[-1.]*8, [1.273]*4 + [1.]*4])
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #30b2953d
-def characters(f:Tensor) -> Tensor:      # (n, 4, c) -> (n, 4, c); its own inverse
-    "Sums and differences over the four sites"
+def characters(f:Tensor,     # (n, 4, c) features of the four sites
+              ) -> Tensor:   # (n, 4, c)
+    "Sums and differences over the four sites; done twice, it gives back what it got"
     a, b, c, d = f.unbind(1)
-    return torch.stack([(a + b) + (c + d), (a - b) + (c - d), (a + b) - (c + d), (a - b) - (c - d)], 1) / 2
+    all_four, along = (a + b) + (c + d), (a - b) + (c - d)
+    across, both = (a + b) - (c + d), (a - b) - (c - d)
+    return torch.stack([all_four, along, across, both], 1) / 2
 
 class ShiftNet(nn.Module):
     "Eight numbers to a spectrum between 0 and 1, the same for every shift of the lattice"
-    def __init__(self, 
+    def __init__(self,
                  sites:Sequence[int],     # features of a site, layer by layer, e.g. (2, 192, 192)
-                 head:Sequence[int]):     # widths after the mean over the sites, e.g. (192, 384, 300)
+                 head:Sequence[int]):   # widths after the mean over the sites, e.g. (192, 384, 300)
         super().__init__()
-        self.weights = nn.ParameterList([torch.randn(4, a, b) * math.sqrt(2/a) for a, b in zip(sites, sites[1:])])
+        widths = list(zip(sites, sites[1:]))
+        self.weights = nn.ParameterList([torch.randn(4, a, b) * math.sqrt(2/a) for a, b in widths])
         self.biases = nn.ParameterList([torch.zeros(b) for b in sites[1:]])
         self.head = mlp([*head])
 
     def forward(self, x:Tensor) -> Tensor:
-        f = x.view(-1, 2, 4).transpose(1, 2)                             # height and radius of each site
+        f = x.view(-1, 2, 4).transpose(1, 2)                        # height and radius of each site
         for W, b in zip(self.weights, self.biases):
             f = nn.functional.gelu(characters(torch.einsum("nka,kab->nkb", characters(f), W)) + b)
         return self.head(f.mean(1)).sigmoid()
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #43b20f56
 @lru_cache
-def metamaterial_networks(dtype:torch.dtype, device:torch.device) -> tuple[ShiftNet, ...]:
+def metamaterial_networks(dtype:torch.dtype,              # of their weights and answers
+                          device:torch.device,            # where they compute
+                         ) -> tuple[ShiftNet, ...]:
     "The five networks that the package brings along"
     stored, nets = bundled("metamaterial.safetensors"), []
     for i in range(5):
-        weights = {name.split(".", 1)[1]: value for name, value in stored.items() if name.startswith(f"{i}.")}
-        layers = [weights[f"weights.{j}"].shape for j in range(sum(name.startswith("weights.") for name in weights))]
-        head = [weights[name].shape for name in sorted(weights) if name.startswith("head.") and name.endswith(".weight")]
-        with torch.random.fork_rng(devices=[]): net = ShiftNet((layers[0][1], *(s[2] for s in layers)), (head[0][1], *(s[0] for s in head)))
-        net.load_state_dict(weights)
+        mine = {name[2:]: value for name, value in stored.items() if name.startswith(f"{i}.")}
+        count = sum(name.startswith("weights.") for name in mine)
+        layers = [mine[f"weights.{j}"].shape for j in range(count)]
+        head = [value.shape for name, value in sorted(mine.items())
+                if name.startswith("head.") and name.endswith(".weight")]
+        widths = (layers[0][1], *(s[2] for s in layers)), (head[0][1], *(s[0] for s in head))
+        with torch.random.fork_rng(devices=[]): net = ShiftNet(*widths)
+        net.load_state_dict(mine)
         nets.append(net.to(device, dtype).eval().requires_grad_(False))
     return tuple(nets)
 
-def ensemble(x:Tensor,    # (n, 8) scaled
-             networks:Callable[[torch.dtype, torch.device], Sequence[nn.Module]]=metamaterial_networks,  # dtype and device -> networks
-            ) -> Tensor:  # (n, 300)
+_Networks = Callable[[torch.dtype, torch.device], Sequence[nn.Module]]
+
+def ensemble(x:Tensor,                                   # (n, 8) scaled
+             networks:_Networks=metamaterial_networks,   # dtype and device -> networks
+            ) -> Tensor:                                 # (n, 300)
     "The mean of several networks"
     nets = networks(x.dtype, x.device)
-    return torch.cat([cast(Tensor, sum(net(part) for net in nets)) / len(nets) for part in progress_bar(x.split(2048), "spectra", "part")])
+    parts = progress_bar(x.split(2048), "spectra", "part")
+    return torch.cat([cast(Tensor, sum(net(part) for net in nets)) / len(nets) for part in parts])
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #945f700b
-def held_out_spectra() -> tuple[Tensor, Tensor]:      # designs (500, 8), scaled; full-wave transmission (500, 300)
+def held_out_spectra() -> tuple[Tensor, Tensor]:      # designs (500, 8), scaled; spectra (500, 300)
     "Full-wave solutions that no network has seen"
     stored = bundled("metamaterial_held_out.safetensors")
     return stored["x"].float(), stored["y"].float()
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #2d04f565
-def full_wave(x:Tensor) -> Tensor:      # (n, 8) scaled -> (n, 300)
+def full_wave(x:Tensor,      # (n, 8) scaled
+             ) -> Tensor:    # (n, 300)
     "Maxwell's equations at 30 of the 300 frequencies, as in the training set"
     heights, radii = sizes(x)
     runs = (heights >= 0).all(1) & ((radii > 0) & (radii < lattice_period/4)).all(1)
@@ -84,13 +97,15 @@ def full_wave(x:Tensor) -> Tensor:      # (n, 8) scaled -> (n, 300)
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #4399592b
 class OfficialNet(nn.Module):
-    "One of the paper's networks: 8 to 150 by layers of 1000, then to 300 by transposed convolutions"
+    "One of the paper's networks: 8 to 150 by layers of 1000, then 300 by transposed convolutions"
     def __init__(self) -> None:
         super().__init__()
         widths = [8, 1000, 1000, 1000, 1000, 150]
         self.linears = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:])])
-        self.bn_linears = nn.ModuleList([nn.BatchNorm1d(b) for b in widths[1:]])              # the last one is in the files, and not used
-        self.convs = nn.ModuleList([nn.ConvTranspose1d(1, 4, 8, stride=2, padding=3), nn.ConvTranspose1d(4, 4, 5, padding=2), nn.ConvTranspose1d(4, 4, 5, padding=2), nn.Conv1d(4, 1, 1)])
+        self.bn_linears = nn.ModuleList([nn.BatchNorm1d(b) for b in widths[1:]])  # the last: no use
+        self.convs = nn.ModuleList([nn.ConvTranspose1d(1, 4, 8, stride=2, padding=3),
+                                    nn.ConvTranspose1d(4, 4, 5, padding=2),
+                                    nn.ConvTranspose1d(4, 4, 5, padding=2), nn.Conv1d(4, 1, 1)])
 
     def forward(self, x:Tensor) -> Tensor:
         for linear, norm in zip(self.linears[:-1], self.bn_linears): x = norm(linear(x)).relu()
@@ -98,47 +113,60 @@ class OfficialNet(nn.Module):
         for conv in self.convs: y = conv(y)
         return y[:, 0]
 
-def read_weights(path:Path) -> dict[str, Tensor]:
-    "Tensors written by torch.save, without running code"
+def read_weights(path:Path,               # a file that torch.save wrote
+                ) -> dict[str, Tensor]:   # by their names
+    "Tensors of a file, without running code"
     content = path.read_bytes()
-    if content[:2] == b"PK":         # a zip file, whose checksums torch passes over: it gets a fresh one, of parts that match theirs
+    if content[:2] == b"PK":    # a zip file, whose checksums torch passes over: reading checks them
         fresh = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(fresh, "w") as new:
             for name in dict.fromkeys(old.namelist()): new.writestr(name, old.read(name))
         content = fresh.getvalue()
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
-def official_net(path:Path) -> OfficialNet:
-    "The network whose weights are in the file `path`"
-    if not path.is_file(): raise FileNotFoundError(f"folder: expected mm1.pth to mm5.pth of the official repository, found no {path}")
+def official_net(path:Path,         # mm1.pth, say
+                ) -> OfficialNet:   # ready to be asked
+    "The network whose weights are in a file"
+    said = lambda e, most: ' '.join(str(e).split())[:most] or type(e).__name__
+    if not path.is_file():
+        raise FileNotFoundError("folder: expected mm1.pth to mm5.pth of the official repository, "
+                                f"found no {path}")
     try: weights = read_weights(path)
-    except Exception as e: raise ValueError(f"{path}: expected a file of weights written by torch.save, and nothing that runs code; {' '.join(str(e).split())[:200] or type(e).__name__}") from e
+    except Exception as e:
+        raise ValueError(f"{path}: expected a file of weights written by torch.save, and nothing "
+                         f"that runs code; {said(e, 200)}") from e
     with torch.random.fork_rng(devices=[]): net = OfficialNet()
     try: net.load_state_dict(weights)
-    except (RuntimeError, TypeError, AttributeError) as e: raise ValueError(f"{path}: expected the layers 8-1000x4-150 and three transposed convolutions; {' '.join(str(e).split())[:300]}") from e
-    if not all(value.isfinite().all() for value in net.state_dict().values()): raise ValueError(f"{path}: expected finite weights, got others: a damaged file")
+    except (RuntimeError, TypeError, AttributeError) as e:
+        raise ValueError(f"{path}: expected the layers 8-1000x4-150 and three transposed "
+                         f"convolutions; {said(e, 300)}") from e
+    if not all(value.isfinite().all() for value in net.state_dict().values()):
+        raise ValueError(f"{path}: expected finite weights, got others: a damaged file")
     return net.eval().requires_grad_(False)
 
 def from_official(folder:str|Path,   # that holds mm1.pth to mm5.pth
                  ) -> Task:
     "The paper's task D4 with the authors' own simulator"
     nets = [official_net(Path(folder) / f"mm{i}.pth") for i in range(1, 6)]
-    return metamaterial(partial(ensemble, networks=lambda dtype, device: [net.to(device, dtype) for net in nets]), name="metamaterial_official")
+    there = lambda dtype, device: [net.to(device, dtype) for net in nets]
+    return metamaterial(partial(ensemble, networks=there), name="metamaterial_official")
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #4f16a8d5
-def draw_metamaterial(x:Tensor,                                      # (n, 8) designs; the first six cells are drawn, and the spectra of all
-                      y:Tensor|None,                                 # (300,) wanted transmission, or None
-                      ax:Axes,                                       # matplotlib axes
+def draw_metamaterial(x:Tensor,        # (n, 8) designs; the first six cells are drawn, all spectra
+                      y:Tensor|None,   # (300,) wanted transmission, or None
+                      ax:Axes,         # matplotlib axes
                       simulate:Callable[[Tensor], Tensor]=ensemble,  # what gives the spectra
                      ) -> None:
     "Spectra of the cells, and above them the cylinders in perspective, to scale"
     from matplotlib.patches import Ellipse, Rectangle
     x = as_matrix("x", x, width=8)
-    colours = draw_spectra(("frequency (THz)", frequencies), simulate(x), y, "power transmission", ax)
+    axis = ("frequency (THz)", frequencies)
+    colours = draw_spectra(axis, simulate(x), y, "power transmission", ax)
     heights, radii = (v.tolist() for v in sizes(x[:6]))
     inset, half = ax.inset_axes((.02, .67, .96, .32)), lattice_period/2
     for cell, (h, r, colour) in enumerate(zip(heights, radii, colours)):
-        for depth, j in enumerate((1, 3, 0, 2)):                                 # from the back to the front
+        lid = [1 - .45*(1 - c) for c in colour[:3]]
+        for depth, j in enumerate((1, 3, 0, 2)):                        # from the back to the front
             along, across = sites[j]
             cx, cy = (cell*2.6 + along + across*.4)*half, across*.5*half
             order:dict[str, Any] = dict(zorder=2 + depth)
@@ -146,18 +174,24 @@ def draw_metamaterial(x:Tensor,                                      # (n, 8) de
             inset.add_patch(Ellipse((cx, cy), fc=colour, **flat))
             inset.add_patch(Rectangle((cx - r[j], cy), 2*r[j], h[j], fc=colour, lw=0, **order))
             inset.vlines([cx - r[j], cx + r[j]], cy, cy + h[j], color="k", lw=.6, **order)
-            inset.add_patch(Ellipse((cx, cy + h[j]), fc=[1 - .45*(1 - c) for c in colour[:3]], **flat))
-        inset.annotate(str(cell + 1), ((cell*2.6 + .6)*half, -.35*52 - 6), ha="center", va="top", fontsize="x-small")
-    inset.set(xlim=(-.6*half, (max(len(heights), 2)*2.6 - .6)*half), ylim=(-52, 1.1*half + 55), aspect="equal")
+            inset.add_patch(Ellipse((cx, cy + h[j]), fc=lid, **flat))
+        inset.text((cell*2.6 + .6)*half, -24.2, str(cell + 1), ha="center", va="top", fontsize=8)
+    inset.set(xlim=(-.6*half, (max(len(heights), 2)*2.6 - .6)*half), ylim=(-52, 1.1*half + 55))
+    inset.set_aspect("equal")
     inset.axis("off")
 
 @register_task("metamaterial")
-def metamaterial(simulator:str|Callable[[Tensor], Tensor]="networks",  # "networks", "rcwa" for Maxwell's equations, or a function (n, 8) -> (n, 300)
-                 name:str|None=None,                                   # default: metamaterial, or metamaterial_rcwa
+def metamaterial(simulator:str|Callable[[Tensor], Tensor]="networks",  # "rcwa", or x (n, 8) -> y
+                 name:str|None=None,   # default: metamaterial, or metamaterial_rcwa
                 ) -> Task:
-    "Task D4 of Ren et al. (2020): four heights and four radii of cylinders, and the transmission at 300 frequencies"
+    "Task D4 of Ren et al. (2020): heights and radii of four cylinders, and what passes them"
     known = dict(networks=ensemble, rcwa=full_wave)
-    if not callable(simulator) and simulator not in known: raise ValueError(f"simulator: expected 'networks', 'rcwa' or a function, got {simulator!r}")
+    if not callable(simulator) and simulator not in known:
+        raise ValueError(f"simulator: expected 'networks', 'rcwa' or a function, got {simulator!r}")
     simulate = known[simulator] if isinstance(simulator, str) else simulator
-    return Task(name or ("metamaterial_rcwa" if simulator == "rcwa" else "metamaterial"), simulate, metamaterial_box, y_axis=("frequency (THz)", frequencies),
-                x_names=(*(f"height {i}, (µm - 41)/11" for i in range(1, 5)), *(f"radius {i}, (µm - 47)/5" for i in range(1, 5))), draw=partial(draw_metamaterial, simulate=simulate))
+    default = "metamaterial_rcwa" if simulator == "rcwa" else "metamaterial"
+    names = [f"{what}{i} (µm)" for what in ("height h", "radius r") for i in range(1, 5)]
+    return Task(name or default, simulate, metamaterial_box, x_names=names,
+                x_offset=[41]*4 + [47]*4, x_scale=[11]*4 + [5]*4,
+                y_axis=("frequency (THz)", frequencies),
+                draw=partial(draw_metamaterial, simulate=simulate))

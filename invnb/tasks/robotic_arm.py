@@ -18,55 +18,67 @@ from .task import Axes, Task, register_task
 # %% ../../nbs/tasks/02_robotic_arm.ipynb #db9a0e87
 link_lengths = (.5, .5, 1.)
 
-def arm_joints(x:Tensor,                 # (n, 4) designs: height of the base (length), angles a0, a1, a2 (radians)
-               angles:str="ardizzone",   # headings (a0, a1-a0, a2-a1-a0), or "cumulative": (a0, a0+a1, a0+a1+a2)
-              ) -> Tensor:               # (n, 4, 2) base, two joints and hand, each horizontal then vertical
+def arm_joints(x:Tensor,                # (n, 4) height of the base (length), a0, a1, a2 (radians)
+               angles:str="ardizzone",  # headings (a0, a1-a0, a2-a1-a0); "cumulative": their sums
+              ) -> Tensor:              # (n, 4, 2) base, two joints and hand: horizontal, vertical
     "Where the base, the joints and the hand are"
-    if angles not in ("ardizzone", "cumulative"): raise ValueError(f"angles: expected 'ardizzone' or 'cumulative', got {angles!r}")
+    if angles not in ("ardizzone", "cumulative"):
+        raise ValueError(f"angles: expected 'ardizzone' or 'cumulative', got {angles!r}")
     h, a0, a1, a2 = x.unbind(1)
-    headings = torch.stack([a0, a1 - a0, a2 - a1 - a0] if angles == "ardizzone" else [a0, a0 + a1, a0 + a1 + a2], 1)
+    turns = [a0, a1 - a0, a2 - a1 - a0] if angles == "ardizzone" else [a0, a0 + a1, a0 + a1 + a2]
+    headings = torch.stack(turns, 1)
     links = torch.stack([headings.cos(), headings.sin()], 2) * x.new_tensor(link_lengths)[:, None]
     base = torch.stack([torch.zeros_like(h), h], 1)[:, None]
     return torch.cat([base, base + links.cumsum(1)], 1)
 
-def arm_hand(x:Tensor, angles:str="ardizzone") -> Tensor:     # (n, 2) horizontal, vertical
+def arm_hand(x:Tensor,                # (n, 4) designs, as in arm_joints
+             angles:str="ardizzone",  # the convention, as in arm_joints
+            ) -> Tensor:              # (n, 2) horizontal, vertical
     "Where the hand of each design is"
     return arm_joints(x, angles)[:, -1]
 
 # %% ../../nbs/tasks/02_robotic_arm.ipynb #308ba3d0
 arm_spread = (.25, .5, .5, .5)
 
-def arm_prior(n:int, generator:torch.Generator) -> Tensor:    # (n, 4)
+def arm_prior(n:int,                      # how many designs
+              generator:torch.Generator,  # what they are drawn with
+             ) -> Tensor:                 # (n, 4)
     "Poses around the straight arm at height 0"
     return torch.randn(n, 4, generator=generator) * torch.tensor(arm_spread)
 
 # %% ../../nbs/tasks/02_robotic_arm.ipynb #bc0642d4
-arm_box       = torch.tensor([[-1., -2, -2, -2], [1, 2, 2, 2]])
-arm_paper_box = torch.tensor([[-.6, -1.2, -1.2, -1.2], [.6, 1.2, 1.2, 1.2]])      # the search box of Ren et al. (2020)
+arm_box = torch.tensor([[-1., -2, -2, -2], [1, 2, 2, 2]])
+arm_paper_box = torch.tensor([[-.6, -1.2, -1.2, -1.2], [.6, 1.2, 1.2, 1.2]])   # Ren et al. (2020)
 
 # %% ../../nbs/tasks/02_robotic_arm.ipynb #bc1548fd
 def draw_arm(x:Tensor,                # (n, 4) designs
              y:Tensor|None,           # (2,) where the hand should be, or None
              ax:Axes,                 # matplotlib axes
-             angles:str="ardizzone",  # as in `arm_joints`
+             angles:str="ardizzone",  # the convention, as in arm_joints
             ) -> None:
-    "The poses of the arm: rail dotted, base square, joints round, the wanted place of the hand a cross"
+    "Poses of the arm: rail dotted, base square, joints round, the wanted place of the hand a cross"
     joints = arm_joints(as_matrix("x", x, width=4), angles).cpu()
     ax.axvline(0, color='k', ls=':', lw=1.2)
-    strength = max(.15, min(1, 8/len(joints)))              # many poses are drawn faintly, a few boldly
+    strength = max(.15, min(1, 8/len(joints)))         # many poses are drawn faintly, a few boldly
     for pose in joints:
-        ax.plot(*pose.T, color='k', alpha=strength, lw=.8 + 1.4*strength, marker='o', ms=2 + 3*strength, markevery=[1, 2], solid_capstyle='round')
+        ax.plot(*pose.T, color='k', alpha=strength, lw=.8 + 1.4*strength, marker='o',
+                ms=2 + 3*strength, markevery=[1, 2], solid_capstyle='round')
         ax.plot(*pose[0], 'ks', ms=4, alpha=max(strength, .3), mew=0)
         ax.plot(*pose[-1], 'o', ms=4, mfc='w', mec='k', mew=.8, zorder=3)
-    if y is not None: ax.plot(float(y[0]), float(y[1]), 'X', color='k', ms=11, mec='w', mew=1.2, zorder=4)
-    ax.set(xlabel='horizontal (length of the last link = 1)', ylabel='vertical (same unit)', aspect='equal')
+    if y is not None:
+        ax.plot(float(y[0]), float(y[1]), 'X', color='k', ms=11, mec='w', mew=1.2, zorder=4)
+    ax.set(xlabel='horizontal (length of the last link = 1)', ylabel='vertical (same unit)')
+    ax.set(aspect='equal')
 
 # %% ../../nbs/tasks/02_robotic_arm.ipynb #3a5c6b4a
 @register_task("robotic_arm")
-def robotic_arm(angles:str="ardizzone",   # the minus signs of the paper, or "cumulative" as in Kruse et al. (2021)
+def robotic_arm(angles:str="ardizzone",  # the paper's minus signs; "cumulative": Kruse et al. 2021
                ) -> Task:
-    "The robotic arm, task D3 of Ren et al. (2020): height of the base and three angles, and where the hand is"
-    if angles not in ("ardizzone", "cumulative"): raise ValueError(f"angles: expected 'ardizzone' or 'cumulative', got {angles!r}")
-    return Task("robotic_arm" if angles == "ardizzone" else "robotic_arm_cumulative", partial(arm_hand, angles=angles), arm_box, arm_prior,
-                x_names=("height h (last link = 1)", "angle a0 (rad)", "angle a1 (rad)", "angle a2 (rad)"),
-                y_names=("hand, horizontal (last link = 1)", "hand, vertical (last link = 1)"), draw=partial(draw_arm, angles=angles))
+    "The robotic arm, task D3 of Ren et al. (2020): a base and three angles, and where the hand is"
+    if angles not in ("ardizzone", "cumulative"):
+        raise ValueError(f"angles: expected 'ardizzone' or 'cumulative', got {angles!r}")
+    name = "robotic_arm" if angles == "ardizzone" else "robotic_arm_cumulative"
+    return Task(name, partial(arm_hand, angles=angles), arm_box, arm_prior,
+                x_names=("height h (last link = 1)", *(f"angle a{i} (rad)" for i in range(3))),
+                y_names=("hand, horizontal (last link = 1)", "hand, vertical (last link = 1)"),
+                draw=partial(draw_arm, angles=angles))

@@ -17,94 +17,109 @@ from ..core import as_matrix, progress_bar
 from .task import Axes, Task, draw_spectra, register_task
 
 # %% ../../nbs/tasks/05_shell.ipynb #50bded7d
-def riccati_bessel(rho:Tensor,                                 # positive arguments, any shape, float64
-                   orders:int,                                 # highest order, at least 1
-                  ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # psi, its derivative, chi, its derivative, each (orders, *rho.shape), for orders 1, 2, ...
-    "The Riccati-Bessel functions $\\rho j_l(\\rho)$ and $-\\rho y_l(\\rho)$, and their derivatives"
+def riccati_bessel(rho:Tensor,  # positive arguments, any shape, float64
+                   orders:int,  # highest order, at least 1
+                  ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # each (orders, ...), from order 1 on
+    "Riccati-Bessel functions $\\rho j_l(\\rho)$ and $-\\rho y_l(\\rho)$, each with its derivative"
     sin, cos = rho.sin(), rho.cos()
     def upward(*first:Tensor) -> Tensor:
         f = list(first)
         for l in range(1, orders): f.append((2*l + 1)/rho*f[l] - f[l-1])
         return torch.stack(f)
-    turn = orders + 1.                                        # above this argument no order is beyond its turning point
+    turn = orders + 1.                    # above this argument no order is beyond its turning point
     def downward(rho:Tensor) -> Tensor:
-        f = [torch.full_like(rho, 1e-150), torch.zeros_like(rho)]                     # order `orders + 25`, and the one above
+        f = [torch.full_like(rho, 1e-150), torch.zeros_like(rho)]   # orders + 25, and the one above
         for l in range(orders + 25, 0, -1): f.insert(0, (2*l + 1)/rho*f[0] - f[1])
         chi_0, chi_1 = rho.cos(), rho.cos()/rho + rho.sin()
         return torch.stack(f[:orders + 1])/(f[0]*chi_1 - f[1]*chi_0)
     chi = upward(cos, cos/rho + sin)
     psi = torch.where(rho > turn, upward(sin, sin/rho - cos), downward(rho.clamp(max=turn)))
-    l_over_rho = torch.arange(1., orders + 1, dtype=rho.dtype, device=rho.device).view(-1, *[1]*rho.ndim)/rho
-    return psi[1:], psi[:-1] - l_over_rho*psi[1:], chi[1:], chi[:-1] - l_over_rho*chi[1:]
+    l = torch.arange(1., orders + 1, dtype=rho.dtype, device=rho.device).view(-1, *[1]*rho.ndim)
+    return psi[1:], psi[:-1] - l/rho*psi[1:], chi[1:], chi[:-1] - l/rho*chi[1:]
 
 # %% ../../nbs/tasks/05_shell.ipynb #71165e9d
-def scattered_share(radius:Tensor,                 # (n, layers) outer radius of each layer from the core outwards (nm)
-                    index:Sequence[float|Tensor],  # real refractive index of each layer and of the surroundings, numbers or (w,)
+def scattered_share(radius:Tensor,      # (n, layers) outer radius of each layer, from the core (nm)
+                    index:Sequence[float|Tensor],  # of layers and surroundings: numbers or (w,)
                     wavelength:Tensor,             # (w,) in vacuum (nm)
                     orders:int=15,                 # highest angular order
-                   ) -> Tensor:                    # (2, orders, n, w) squared Mie coefficients, TE |b|^2, then TM |a|^2
-    "How much of its light each order and polarisation scatters, for spheres made of clear concentric layers"
+                   ) -> Tensor:            # (2, orders, n, w) squared Mie coefficients, TE, then TM
+    "How much of its light each order and polarisation scatters, for spheres of clear layers"
     k, A, B = 2*math.pi/wavelength, wavelength.new_ones(()), wavelength.new_zeros(())
     for r, inside, outside in zip(radius.T, index, index[1:]):
         psi, dpsi, chi, dchi = riccati_bessel(inside*k*r[:, None], orders)
         ratio = inside/outside*torch.ones_like(wavelength)
-        u, du = A*psi + B*chi, (A*dpsi + B*dchi)*torch.stack([ratio, 1/ratio])[:, None, None]
+        both = torch.stack([ratio, 1/ratio])[:, None, None]
+        u, du = A*psi + B*chi, (A*dpsi + B*dchi)*both
         psi, dpsi, chi, dchi = riccati_bessel(outside*k*r[:, None], orders)
         A, B = du*chi - u*dchi, u*dpsi - du*psi
     return B**2/(A**2 + B**2)
 
-def scattering_efficiency(radius:Tensor, index:Sequence[float|Tensor], wavelength:Tensor, orders:int=15) -> Tensor:     # (n, w)
+def scattering_efficiency(radius:Tensor,                 # (n, layers) as in scattered_share
+                          index:Sequence[float|Tensor],  # of the layers and of the surroundings
+                          wavelength:Tensor,             # (w,) in vacuum (nm)
+                          orders:int=15,                 # highest angular order
+                         ) -> Tensor:                    # (n, w)
     "Scattering cross-section of each sphere, divided by the area of its shadow"
-    l = torch.arange(1., orders + 1, dtype=wavelength.dtype, device=wavelength.device)[:, None, None]
-    return 2/(2*math.pi/wavelength*index[-1]*radius[:, -1:])**2 * ((2*l + 1)*scattered_share(radius, index, wavelength, orders)).sum((0, 1))
+    l = torch.arange(1., orders + 1).to(wavelength)[:, None, None]
+    x = 2*math.pi/wavelength*index[-1]*radius[:, -1:]
+    return 2/x**2 * ((2*l + 1)*scattered_share(radius, index, wavelength, orders)).sum((0, 1))
 
 # %% ../../nbs/tasks/05_shell.ipynb #af55b135
-shell_wavelengths = torch.arange(400., 801, 2, dtype=torch.float64)                                      # (201,) nm
+shell_wavelengths = torch.arange(400., 801, 2, dtype=torch.float64)          # (201,) nm
 
-def shell_thickness(x:Tensor) -> Tensor:       # (n, 8) nm, float64
-    "Thicknesses of scaled designs, from the core outwards; the first is the radius of the core"
+def shell_thickness(x:Tensor,     # (n, 8) scaled designs
+                   ) -> Tensor:   # (n, 8) nm, float64
+    "Thicknesses from the core outwards; the first is the radius of the core"
     return 50 + 20*x.double()
 
-def shell_indices(wavelength:Tensor) -> list[float|Tensor]:  # (w,) nm -> nine indices: eight layers and water
-    "Silica and titania in turn, in water"
+def shell_indices(wavelength:Tensor,           # (w,) nm
+                 ) -> list[float|Tensor]:      # nine: eight layers and water; numbers or (w,)
+    "Refractive indices: silica and titania in turn, in water"
     silica, water = 2.04**.5, 1.77**.5
     titania = (5.913 + .2441/((wavelength/1000)**2 - .0803)).sqrt()
     return [silica, titania]*4 + [water]
 
 # %% ../../nbs/tasks/05_shell.ipynb #d08857d7
 def shell_scattering(x:Tensor,       # (n, 8) thicknesses, scaled: (nm - 50)/20
-                    ) -> Tensor:     # (n, 201) scattering efficiency at `shell_wavelengths`, of the dtype of x
+                    ) -> Tensor:     # (n, 201) efficiency at shell_wavelengths, with x's dtype
     "Scattering cross-section of each onion in water, divided by the area of its shadow"
     wavelength = shell_wavelengths.to(x.device)
     def efficiency(layers:Tensor) -> Tensor:
         Q = scattering_efficiency(layers.cumsum(1), shell_indices(wavelength), wavelength)
         return torch.where((layers > 0).all(1, keepdim=True), Q, torch.nan)
-    return torch.cat([efficiency(layers) for layers in progress_bar(shell_thickness(x).split(128), "shells", "part")]).to(x.dtype)
+    parts = progress_bar(shell_thickness(x).split(128), "shells", "part")
+    return torch.cat([efficiency(layers) for layers in parts]).to(x.dtype)
 
 # %% ../../nbs/tasks/05_shell.ipynb #2e38a445
-def draw_shell(x:Tensor,       # (n, 8) designs; the first eight onions are drawn, and the spectra of all
+def draw_shell(x:Tensor,  # (n, 8) designs; the first eight onions are drawn, and the spectra of all
                y:Tensor|None,  # (201,) wanted scattering efficiency, or None
                ax:Axes,        # matplotlib axes
               ) -> None:
     "Spectra of the onions, and above them their cross-sections: titania filled, silica white"
     x = as_matrix("x", x, width=8)
-    colours = draw_spectra(("wavelength (nm)", shell_wavelengths), shell_scattering(x), y, "scattering efficiency", ax)
+    axis = ("wavelength (nm)", shell_wavelengths)
+    colours = draw_spectra(axis, shell_scattering(x), y, "scattering efficiency", ax)
     radius = shell_thickness(x[:8]).clamp(min=0).cumsum(1).cpu()
     pitch, angle = 2.15*float(radius.max()), torch.linspace(0, 2*math.pi, 181)
     inset = ax.inset_axes((.02, .68, .96, .31))
     for i, (layers, colour) in enumerate(zip(radius, colours)):
-        for j in range(7, -1, -1):                                        # from the outside: each disc covers the middle of the one before
-            inset.fill(i*pitch + layers[j]*angle.cos(), layers[j]*angle.sin(), fc=colour if j % 2 else 'w', ec='k', lw=.4)
-        inset.annotate(str(i + 1), (i*pitch, -float(layers[-1])), (0, -2), textcoords='offset points', ha='center', va='top', fontsize='x-small')
+        for j in range(7, -1, -1):          # from the outside: a disc covers the middle of the last
+            across, up = i*pitch + layers[j]*angle.cos(), layers[j]*angle.sin()
+            inset.fill(across, up, fc=colour if j % 2 else 'w', ec='k', lw=.4)
+        inset.annotate(str(i + 1), (i*pitch, -float(layers[-1])), (0, -2), ha='center', va='top',
+                       textcoords='offset points', fontsize=8)
     left = -.5*pitch - 130
     inset.plot([left, left], [-250, 250], 'k', lw=1.6, solid_capstyle='butt')
-    inset.annotate('500 nm', (left, 0), (-2, 0), textcoords='offset points', rotation=90, ha='right', va='center', fontsize='x-small')
-    inset.set(xlim=(left - 150, (len(radius) - .5)*pitch), ylim=(-.62*pitch, .5*pitch), aspect='equal')
+    inset.annotate('500 nm', (left, 0), (-2, 0), textcoords='offset points', rotation=90,
+                   ha='right', va='center', fontsize=8)
+    inset.set(xlim=(left - 150, (len(radius) - .5)*pitch), ylim=(-.62*pitch, .5*pitch))
+    inset.set_aspect('equal')
     inset.axis('off')
 
 # %% ../../nbs/tasks/05_shell.ipynb #7c87713a
 @register_task("shell")
 def shell() -> Task:
-    "The onion, Shell of Ren et al. (2021): thicknesses of eight layers of silica and titania, and the spectrum that the sphere scatters in water"
-    return Task("shell", shell_scattering, torch.tensor([[-1.]*8, [1.]*8]), y_axis=("wavelength (nm)", shell_wavelengths), draw=draw_shell,
-                x_names=tuple(f"{'titania' if i % 2 else 'silica'} {i + 1} from the core, (nm - 50)/20" for i in range(8)))
+    "Shell of Ren et al. (2022): eight layers of silica and titania, and the light they scatter"
+    layers = [f"{'titania' if i % 2 else 'silica'} {i + 1} from the core (nm)" for i in range(8)]
+    return Task("shell", shell_scattering, bounds=[[-1]*8, [1]*8], draw=draw_shell, x_names=layers,
+                x_offset=[50]*8, x_scale=[20]*8, y_axis=("wavelength (nm)", shell_wavelengths))

@@ -27,13 +27,17 @@ def draw_sine(x:Tensor,       # (n, 2) designs, marked by rings
     side = torch.linspace(-1, 1, 401)
     height = sine_height(torch.cartesian_prod(side, side)).view(401, 401).T.numpy()
     ax.imshow(height, origin='lower', extent=(-1, 1, -1, 1), cmap='gray', vmin=-3.5, vmax=2)
-    if y is not None: ax.contour(side, side, height, levels=[float(y[0])], colors='k', linewidths=1.6)
+    if y is not None:
+        ax.contour(side, side, height, levels=[float(y[0])], colors='k', linewidths=1.6)
     x1, x2 = as_matrix("x", x, width=2).cpu().T
     ax.scatter(x1, x2, s=28, facecolors='w', edgecolors='k', linewidths=1, zorder=3)
-    ax.set(xlabel='design $x_1$', ylabel='design $x_2$', xlim=(-1, 1), ylim=(-1, 1), xticks=[-1, -.5, 0, .5, 1], yticks=[-1, -.5, 0, .5, 1])
+    ticks = [-1, -.5, 0, .5, 1]
+    ax.set(xlabel='design $x_1$', xlim=(-1, 1), xticks=ticks)
+    ax.set(ylabel='design $x_2$', ylim=(-1, 1), yticks=ticks)
 
 # %% ../../nbs/tasks/01_sine_wave.ipynb #349440f3
 @register_task("sine_wave")
 def sine_wave() -> Task:
-    "The sine wave, task D2 of Ren et al. (2020): a point of the square and the height of the landscape there"
-    return Task("sine_wave", sine_height, torch.tensor([[-1., -1.], [1., 1.]]), x_names=("x1", "x2"), y_names=("height y",), draw=draw_sine)
+    "The sine wave, task D2 of Ren et al. (2020): a point of the square, and the height there"
+    return Task("sine_wave", sine_height, bounds=[[-1, -1], [1, 1]],
+                x_names=("x1", "x2"), y_names=("height y",), draw=draw_sine)

@@ -17,10 +17,10 @@ from ..core import as_matrix, progress_bar
 from .task import Axes, Task, draw_spectra, register_task
 
 # %% ../../nbs/tasks/04_stack.ipynb #76b393be
-def multilayer(n:Sequence[complex],        # refractive indices: where the light comes from, each layer, where it leaves
+def multilayer(n:Sequence[complex],        # refractive indices: of the front, each layer, the back
                d:Sequence[float|Tensor],   # thickness of each layer (nm): numbers, or (rows, 1)
                wavelength:Tensor,          # (w,) in vacuum (nm)
-              ) -> tuple[Tensor, Tensor]:  # reflectance and transmittance, each (rows, w), or (w,) if every thickness is a number
+              ) -> tuple[Tensor, Tensor]:  # reflectance and transmittance, each (rows, w) or (w,)
     "Shares of the power that a multilayer reflects and transmits at normal incidence"
     E, H = torch.ones_like(wavelength), n[-1]*torch.ones_like(wavelength)
     for n_j, d_j in zip(reversed(n[1:-1]), reversed(d)):
@@ -32,47 +32,57 @@ def multilayer(n:Sequence[complex],        # refractive indices: where the light
 
 # %% ../../nbs/tasks/04_stack.ipynb #82f0526a
 stack_indices = dict(glass=1.46, graphene=3.306459758 + 3.152632723j, nitride=2., air=1.)
-graphene_nm = .35                                                                                        # thickness of each sheet (nm)
-stack_wavelengths = 1120 - 880*torch.cos(math.pi*torch.arange(256, dtype=torch.float64)/255)             # (256,) nm
+graphene_nm = .35                                                     # thickness of each sheet (nm)
+stack_wavelengths = 1120 - 880*torch.cos(math.pi*torch.arange(256, dtype=torch.float64)/255)  # nm
 
-def stack_thickness(x:Tensor) -> Tensor:       # (n, 5) nm, float64
-    "Film thicknesses of scaled designs, from the glass to the air"
+def stack_thickness(x:Tensor,     # (n, 5) scaled designs
+                   ) -> Tensor:   # (n, 5) nm, float64
+    "Film thicknesses, from the glass to the air"
     return 27.5 + 22.5*x.double()
 
 # %% ../../nbs/tasks/04_stack.ipynb #2a5567b5
 def stack_absorptance(x:Tensor,      # (n, 5) film thicknesses, scaled: (nm - 27.5)/22.5
-                     ) -> Tensor:    # (n, 256) absorptance at `stack_wavelengths`, of the dtype of x
+                     ) -> Tensor:    # (n, 256) absorptance at stack_wavelengths, with x's dtype
     "Share of the light from the glass that each stack absorbs"
-    wavelength, (glass, graphene, nitride, air) = stack_wavelengths.to(x.device), stack_indices.values()
+    wavelength = stack_wavelengths.to(x.device)
+    glass, graphene, nitride, air = stack_indices.values()
+    indices = [glass, *[graphene, nitride]*5, air]
     def absorptance(films:Tensor) -> Tensor:
-        R, T = multilayer([glass, *[graphene, nitride]*5, air], [d for film in films.T for d in (graphene_nm, film[:, None])], wavelength)
+        layers = [d for film in films.T for d in (graphene_nm, film[:, None])]
+        R, T = multilayer(indices, layers, wavelength)
         return torch.where((films >= 0).all(1, keepdim=True), 1 - R - T, torch.nan)
-    return torch.cat([absorptance(films) for films in progress_bar(stack_thickness(x).split(100), "stacks", "part")]).to(x.dtype)
+    parts = progress_bar(stack_thickness(x).split(100), "stacks", "part")
+    return torch.cat([absorptance(films) for films in parts]).to(x.dtype)
 
 # %% ../../nbs/tasks/04_stack.ipynb #588b0e62
-def draw_stack(x:Tensor,       # (n, 5) designs; the layers of the first eight are drawn, and the spectra of all
+def draw_stack(x:Tensor,       # (n, 5) designs; the layers of the first eight are drawn
                y:Tensor|None,  # (256,) wanted absorptance, or None
                ax:Axes,        # matplotlib axes
               ) -> None:
-    "Spectra of the stacks, and above them the layers from glass to air: films shaded, graphene black"
+    "Spectra of all stacks, and above them layers from glass to air: films shaded, graphene black"
     x = as_matrix("x", x, width=5)
-    colours = draw_spectra(("wavelength (nm)", stack_wavelengths), stack_absorptance(x), y, "absorptance", ax)
+    axis = ("wavelength (nm)", stack_wavelengths)
+    colours = draw_spectra(axis, stack_absorptance(x), y, "absorptance", ax)
     films = stack_thickness(x[:8]).clamp(min=0).cpu()
-    edges = torch.cat([torch.zeros(len(films), 1), films.cumsum(1)], 1)                  # (n, 6); the sheets are far too thin to be drawn to scale
+    count = len(films)
+    edges = torch.cat([torch.zeros(count, 1), films.cumsum(1)], 1)    # (n, 6): where the sheets are
     inset = ax.inset_axes((.08, .71, .86, .26))
-    height = min(.8, .25*len(films))                                                     # one stack alone is a bar, not a wall
+    height = min(.8, .25*count)                                     # one alone is a bar, not a wall
     for i, (film, edge, colour) in enumerate(zip(films, edges, colours)):
         inset.barh(i, film, height, left=edge[:-1], color=colour, alpha=.45, lw=0)
         inset.vlines(edge[:-1], i - height/2, i + height/2, color='k', lw=1.6)
-    inset.barh(range(len(films)), 8, height, left=-9, color='none', hatch='/////', edgecolor='.4', lw=0)
-    inset.set(xlim=(-10, 1.02*float(edges.max())), ylim=(len(films) - .4, -.6), yticks=range(len(films)), yticklabels=range(1, len(films) + 1), xticks=range(0, int(edges.max()) + 1, 50))
-    inset.tick_params(labelsize='x-small', length=2); inset.tick_params(axis='y', length=0)
-    inset.set_xlabel('from the glass (hatched) to the air (nm)', fontsize='x-small', labelpad=1)
+    inset.barh(range(count), 8, height, left=-9, color='none', hatch='/////', edgecolor='.4', lw=0)
+    inset.set(xlim=(-10, 1.02*float(edges.max())), xticks=range(0, int(edges.max()) + 1, 50),
+              ylim=(count - .4, -.6), yticks=range(count), yticklabels=range(1, count + 1))
+    inset.tick_params(labelsize=8, length=2)
+    inset.tick_params(axis='y', length=0)
+    inset.set_xlabel('from the glass (hatched) to the air (nm)', fontsize=8, labelpad=1)
     inset.spines[['top', 'right', 'left']].set_visible(False)
 
 # %% ../../nbs/tasks/04_stack.ipynb #6138d04c
 @register_task("stack")
 def stack() -> Task:
-    "Five films between six numbers: Stack of Ren et al. (2021), thicknesses of a graphene and silicon nitride multilayer, and its absorptance"
-    return Task("stack", stack_absorptance, torch.tensor([[-1.]*5, [1.]*5]), x_names=tuple(f"film {i} from the glass, (nm - 27.5)/22.5" for i in range(1, 6)),
-                y_axis=("wavelength (nm)", stack_wavelengths), draw=draw_stack)
+    "Stack of Ren et al. (2022): five silicon nitride films between sheets, and what they absorb"
+    return Task("stack", stack_absorptance, bounds=[[-1]*5, [1]*5], draw=draw_stack,
+                x_names=tuple(f"film {i} from the glass (nm)" for i in range(1, 6)),
+                x_offset=[27.5]*5, x_scale=[22.5]*5, y_axis=("wavelength (nm)", stack_wavelengths))

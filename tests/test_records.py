@@ -1,0 +1,22 @@
+"""The records in `results/` say by which code they were computed; whoever changes that code sees it here."""
+from pathlib import Path
+
+import pytest
+
+from invnb.bench.store import code_now, read_records
+
+FOLDERS = sorted(path for path in (Path(__file__).parent.parent / "results").iterdir() if path.is_dir())
+
+
+@pytest.mark.filterwarnings("ignore:.* are stale")
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_records_are_not_stale(folder):
+    "each was computed by the code that there is; if not, invnb_bench computes it again (see `confirm` for a change of style)"
+    records = read_records(folder)
+    assert records and all(record.code for record in records)
+    assert [record.name for record in records if record.stale] == []
+
+
+def test_the_package_knows_its_code():
+    "a record of a task and a method of the package can always be compared"
+    assert len(code_now("sine_wave", '{"class": "RandomSearch"}')) == 16
