@@ -173,6 +173,7 @@ def _same_order(x:Any, y:Any) -> None:
 
 def _in_order(frame:Any, names:tuple[str, ...]) -> Any:
     "Bounds with their columns in the order of those of x"
+    frame = frame.rename(columns=str)
     lost = [name for name in names if name not in frame.columns]
     if lost: raise ValueError(f"bounds: expected a column {lost[0]!r}, as x has, got none")
     return frame[list(names)]

@@ -197,13 +197,15 @@ def again(time:int,                 # how often it was tried before
     "`work(*args)`: Dask takes a call with the same arguments for one that it knows the answer to"
     return work(*args)
 
-def lost_worker(outcome:Any) -> bool:   # see `outcome_of`
+def lost_worker(outcome:Any,        # see `outcome_of`
+               ) -> bool:
     "Is it the loss of a worker, or of its machine?"
     if isinstance(outcome, (BrokenExecutor, LostProcess, KeyboardInterrupt)): return True
     kind = type(outcome)                # Parsl has exceptions of its own for these
     return kind.__module__.startswith("parsl.") and kind.__name__ in ("WorkerLost", "ManagerLost")
 
-def outcome_of(future:Future[Any]) -> Any:   # one that is done
+def outcome_of(future:Future[Any],  # one that is done
+              ) -> Any:
     "The result of a finished call, or its exception"
     try: return future.exception() or future.result()
     except CancelledError as e: return e
@@ -224,10 +226,8 @@ in_use = weakref.WeakSet[Executor]()      # pools that compute for us
 
 def some_of(running:Iterable[Future[Any]]) -> set[Future[Any]]:
     "Those that are done, as soon as one is"
-    while True:
-        state = wait(running, 1, "FIRST_COMPLETED")
-        if state.done or not state.not_done: return state.done
-        stop_if_asked()
+    while not (now := wait(running, 1, "FIRST_COMPLETED")).done and now.not_done: stop_if_asked()
+    return now.done
 
 def all_of(running:Iterable[Future[Any]]) -> set[Future[Any]]:
     "All of them, when they are done"

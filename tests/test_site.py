@@ -149,7 +149,7 @@ def test_tables_of_entries(site): assert [f'{name}: {row}' for name, text in ent
 def test_every_parameter_is_explained(site):
     bare = []
     for name, text in entries(site):
-        rows = re.findall(r'^\| (.*) \|$', text, re.MULTILINE)[2:]
+        rows = re.findall(r'^\| (.*) \|$', text, re.MULTILINE)[1:]                 # without the head
         bare += [f'{name}, {row.split(" | ")[0]}' for row in rows if row.rstrip().endswith('|') and not row.startswith('*returns*')]
         if re.search(r'^\w[\w.]*\(\w', text.partition('```python\n')[2]) and not rows: bare.append(f'{name}: no table')
         if '<class' in text or '<factory>' in text: bare.append(f'{name}: a type or default that is not written as in the source')
@@ -161,8 +161,9 @@ def test_methods_of_public_classes_have_entries(site):
     documented = {name.split(': ')[1] for name, _ in entries(site)}
     public = {name: value for name, value in vars(invnb.all).items() if inspect.isclass(value) and value.__module__.startswith('invnb.')}
     methods = {f'{name}.{method}' for name, value in public.items() for method, function in vars(value).items()
-               if inspect.isfunction(inspect.unwrap(getattr(function, '__func__', function))) and not method.startswith('_') and method != 'forward'}
-    assert len(methods) > 40 and sorted(methods - documented) == []
+               if inspect.isfunction(inspect.unwrap(getattr(function, '__func__', function))) and not method.startswith('_')
+               and not any(hasattr(base, method) for base in value.__mro__[1:])}        # what is overridden is explained where it was introduced
+    assert len(methods) > 20 and sorted(methods - documented) == []
 
 
 @pytest.mark.parametrize('path', pages())
@@ -188,7 +189,7 @@ def test_lines_of_code_fit_the_page(path):
 def test_long_checks_are_folded(path):
     "More than five lines of asserts would stand between the reader and the story"
     folded = re.compile(r'^#\|\s*(code-fold:\s*true|hide|echo:\s*false)', re.MULTILINE)
-    open_ = [source for source in code(path) if len(re.findall(r'^\s*(?:assert\b|test_\w+\()', source, re.MULTILINE)) > 5 and not folded.search(source)]
+    open_ = [source for source in code(path) if not source.startswith('#| export') and len(re.findall(r'^\s*(?:assert\b|test_\w+\()', source, re.MULTILINE)) > 5 and not folded.search(source)]
     assert open_ == [], 'put "#| code-fold: true" and "#| code-summary: ..." on top'
 
 

@@ -27,7 +27,7 @@ MUTANTS = [  # notebook, the line as it is, the line made wrong, what that means
     ('methods/neural_adjoint', 'gram = gram + damping', 'gram = gram - damping', 'the sign of the damping'),
     ('methods/neural_adjoint', '* ~leaves\n return (u + delta).clamp(-1, 1)', '* ~leaves\n        return u + delta', 'designs outside of the box'),
     ('methods/neural_adjoint', '(torch.cdist(u, u, p=torch.inf) < apart)', '(torch.cdist(u, u, p=torch.inf) > apart)', 'different designs count as the same'),
-    ('tasks/task', 'torch.arange(n) >= n - n_valid', 'torch.arange(n) < n - n_valid', 'training and validation rows exchanged'),
+    ('tasks/task', 'torch.arange(n) >= rest', 'torch.arange(n) < rest', 'training and validation rows exchanged'),
     ('tasks/task', 'self._stream("targets", seed)', 'self._stream("train", seed)', 'targets from the training designs'),
     ('tasks/robotic_arm', '[a0, a1 - a0, a2 - a1 - a0]', '[a0, a1 - a0, a2 + a1 - a0]', 'the sign of an angle'),
     ('tasks/ballistics', 'relaxation_time * -torch.expm1(-t/relaxation_time)', 'relaxation_time * -torch.expm1(-t*relaxation_time)', 'a drag of the wrong time'),

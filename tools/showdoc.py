@@ -17,10 +17,15 @@ from nbdev.showdoc import BasicMarkdownRenderer
 EMPTY = inspect.Parameter.empty
 
 
+def function(sym):
+    "A property is described by its function, and a decorated function by what it wraps"
+    return inspect.unwrap(getattr(sym, 'fget', None) or getattr(sym, 'func', None) or sym)
+
+
 def installed(sym):
     "The object of the installed package that `sym` is a copy of, or `sym` itself; where two modules use one name, the docstring tells them apart"
     symbols, name = import_module('invnb._modidx').d['syms'], sym.__qualname__
-    found = [inspect.unwrap(reduce(getattr, name.split('.'), import_module(module))) for module, names in symbols.items() if f'{module}.{name}' in names]
+    found = [function(reduce(getattr, name.split('.'), import_module(module))) for module, names in symbols.items() if f'{module}.{name}' in names]
     return next((known for known in found if known.__doc__ == sym.__doc__), sym)
 
 
@@ -42,18 +47,43 @@ def default(sym, name, value):
     return text if len(text) <= 40 else f'{text[:37]}...'
 
 
+def explained(sym):
+    "What `docments` knows of each parameter; of a dataclass, with the fields that it inherits"
+    if not is_dataclass(sym): return docments(sym, full=True, returns=True)
+    about = {}
+    for base in reversed(sym.__mro__):
+        for name, facts in (docments(base, full=True) if is_dataclass(base) else {}).items():
+            if name in getattr(base, '__annotations__', {}): about[name] = facts
+    return about
+
+
+def is_foreign(sym):
+    "Does a class take its parameters from a library? Then the library explains them"
+    if not inspect.isclass(sym) or is_dataclass(sym): return False
+    maker = next((base for base in sym.__mro__ if '__init__' in vars(base)), object)
+    return not maker.__module__.startswith('invnb.')
+
+
+def comment(sym, name):
+    "The comment behind a parameter with a star, which `docments` passes over"
+    found = re.search(rf'{re.escape(name)}\b[^#\n]*#\s*(.*)', inspect.getsource(sym))
+    return found and found[1]
+
+
 def parameters(sym):
     "Rows of the table: name, type, default or EMPTY, what it means; the last one, without a name, is the result"
     try: signature = inspect.signature(sym)
     except (TypeError, ValueError): return []
-    about = docments(sym, full=True, returns=True)
+    if is_foreign(sym): return []
+    about = explained(sym)
     rows = []
     for name, parameter in signature.parameters.items():
         if name == 'self': continue
         known = about.get(name, {})
         star = {inspect.Parameter.VAR_POSITIONAL: '*', inspect.Parameter.VAR_KEYWORD: '**'}.get(parameter.kind, '')
         value = EMPTY if parameter.default is EMPTY else default(sym, name, parameter.default)
-        rows.append((star + name, written(known.get('anno', parameter.annotation)), value, known.get('docment') or ''))
+        meaning = known.get('docment') or (star and comment(sym, star + name))
+        rows.append((star + name, written(known.get('anno', parameter.annotation)), value, meaning or ''))
     result = about.get('return', {})
     kind = '' if inspect.isclass(sym) else written(result.get('anno', EMPTY))
     if result.get('docment') or kind not in ('', 'None'): rows.append(('', kind, EMPTY, result.get('docment') or ''))
@@ -75,8 +105,9 @@ def cell(text):
 
 class TblRenderer(BasicMarkdownRenderer):
     def __init__(self, sym, name=None, title_level=3):
-        super().__init__(sym, name, title_level)
-        self.known = installed(self.sym) if hasattr(self.sym, '__qualname__') else self.sym
+        self.known = installed(function(sym))
+        super().__init__(self.known, name or self.known.__qualname__, title_level)
+        self.fn = self.nm                                 # nbdev finds the line of the source by the bare name
 
     def _repr_markdown_(self):
         rows = parameters(self.known)

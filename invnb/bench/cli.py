@@ -106,7 +106,7 @@ def show_report(folder:str|Path,         # of the records
     except (ValueError, OSError) as e: fail(e)
     out = Path(out or folder)
     pairs = pd.read_csv(out / "ranking.csv")
-    order = [ranking_text(found, pairs)] if len(pairs) else []
+    order = [ranking_text(found, pairs, width=95)] if len(pairs) else []
     files = dict(Figure="r_T.png", Table="r_T.csv", Pairs="ranking.csv", Report="report.md")
     where = "\n".join(f"{f'{what}:':<7} {out / file}" for what, file in files.items())
     print(f"\n{to_text(summary(found), 'task')}", describe(found), *order, where, sep="\n\n")

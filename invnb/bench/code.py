@@ -205,7 +205,7 @@ def maker_of(name:str,                    # of a task, or of a variant: ballisti
         if f"{name}_".startswith(f"{known}_"): return task_registry.makers[known]
     return None
 
-def class_names(settings:object,          # of a method, as a record has them
+def class_names(settings:object,   # of a method, as a record has them
                ) -> set[str]:
     "The classes of a method and of its parts"
     if isinstance(settings, list): return set[str]().union(*map(class_names, settings))

@@ -205,18 +205,20 @@ class Shelf:
         self.missing = [name for name in cells if name not in self.records]
 
     def path(self, name:str,                  # of a cell
-             ending:str="safetensors",
+             ending:str="safetensors",        # of the file
             ) -> Path:
         "Where a file of this cell is"
         return self.folder / f"{name}.{ending}"
 
-    def look(self, name:str) -> bool:         # of a cell
+    def look(self, name:str,                  # of a cell
+            ) -> bool:
         "Is its record there, of this code? A `ValueError` where it cannot be read"
         record = read_record(self.path(name))
         if record.code == self.codes[name]: self.records[name] = record
         return name in self.records
 
-    def may_begin(self, name:str) -> bool|None:   # of a cell
+    def may_begin(self, name:str,             # of a cell
+                 ) -> bool|None:
         "True: it is our turn; False: another process has the cell; None: and has computed it"
         claim = self.claims.get(name) or Claim(self.folder, name)
         if not claim.take():
@@ -247,7 +249,8 @@ class Shelf:
         self.bar.set_postfix_str(name.rsplit("-", 1)[0], refresh=False)
         self.done(name)
 
-    def done(self, name:str) -> None:         # of a cell
+    def done(self, name:str,                  # of a cell
+            ) -> None:
         "Let others know, and count it"
         if name in self.claims: self.claims.pop(name).give_back()     # what never began has none
         self.bar.update()

@@ -166,7 +166,8 @@ class Task:
         put('x_offset', column_numbers("x_offset", self.x_offset, self.dx, 0))
         put('x_scale', column_numbers("x_scale", self.x_scale, self.dx, 1, zero=False))
         put('raw', self.simulate)
-        put('draw_prior', self.prior or partial(uniform_prior, bounds=self.bounds))
+        uniform = partial(uniform_prior, bounds=self.bounds)
+        put('draw_prior', uniform if self.prior is None else self.prior)
         put('simulate', partial(checked_simulate, simulate=self.raw, name=self.name, dx=self.dx,
                                 dy=len(self.y_names) or None))
         put('prior', partial(checked_prior, prior=self.draw_prior, dx=self.dx))
@@ -178,11 +179,10 @@ class Task:
                held_out:float=.2,        # share of the rows that validate, from their own stream
               ) -> Data:
         "`n` designs of the prior and their measurements, to train and to validate with"
-        n_valid = max(1, round(held_out * check_count("n", n, 5)))
-        x = torch.cat([self.prior(n - n_valid, self._stream("train", seed)),
-                       self.prior(n_valid, self._stream("valid", seed))])
-        valid = torch.arange(n) >= n - n_valid
-        return rows_that_ran(self.name, x, self.simulate(x), self.bounds, valid)
+        rest = n - max(1, round(held_out * check_count("n", n, 5)))
+        x = torch.cat([self.prior(rest, self._stream("train", seed)),
+                       self.prior(n - rest, self._stream("valid", seed))])
+        return rows_that_ran(self.name, x, self.simulate(x), self.bounds, torch.arange(n) >= rest)
     def targets(self, n:int,             # how many
                 seed:int=0,              # which set; never a stream of a training or validation set
                ) -> Tensor:              # (n, dy)

@@ -6,7 +6,7 @@
 __all__ = ['OTHER', 'MISSING', 'to_number', 'like_number', 'decimal_mark', 'Table', 'brief', 'listing', 'pick_columns', 'numbers',
            'without_bad_rows', 'wrong_width']
 
-# %% ../../nbs/use/00_columns.ipynb #18434467
+# %% ../../nbs/use/00_columns.ipynb #01787ebd
 import csv, math, re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np, pandas as pd
 
-# %% ../../nbs/use/00_columns.ipynb #10cb06ab
+# %% ../../nbs/use/00_columns.ipynb #9081fce1
 OTHER = {".": ",", ",": "."}              # the two decimal marks, each with the one that it is not
 MISSING = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "none", "null", "-", "--", "?", "inf"}
 _SPACES = " \u00a0\u2009\u202f'’"         # what separates thousands and nothing else
@@ -46,7 +46,7 @@ def like_number(cell:str,     # text of a cell
     "Some reading makes it a number"
     return any(to_number(cell, mark, True) is not None for mark in OTHER)
 
-# %% ../../nbs/use/00_columns.ipynb #2179f8dc
+# %% ../../nbs/use/00_columns.ipynb #45b2ecc4
 _FRACTION = {m: re.compile(rf"^[+-]?(?:0?\{m}\d+|\d{{4,}}\{m}\d*|\d{{1,3}}\{m}(?:\d{{1,2}}|"
                            rf"\d{{4,}})|\d+\{m}\d*[eE][+-]?\d+)$", re.A | re.M) for m in OTHER}
 _THOUSANDS = {m: re.compile(rf"^[+-]?[1-9]\d{{0,2}}(?:(?:\{m}\d{{3}}){{2,}}(?:\{OTHER[m]}\d*)?"
@@ -65,7 +65,7 @@ def decimal_mark(frame:pd.DataFrame,    # texts, and numbers where a column has 
     mark = "," if votes(",") > votes(".") + points else "."
     return mark, bool(_THOUSANDS[OTHER[mark]].search(text))
 
-# %% ../../nbs/use/00_columns.ipynb #02c6dee7
+# %% ../../nbs/use/00_columns.ipynb #49974d65
 @dataclass
 class Table:
     "A file of columns, as it was understood"
@@ -118,7 +118,7 @@ def listing(names:Iterable[str],  # of columns
     if len(names) <= most: return ", ".join(names)
     return f"{', '.join(names[:most-2])}, ..., {names[-1]} ({len(names)} in all)"
 
-# %% ../../nbs/use/00_columns.ipynb #a66374f7
+# %% ../../nbs/use/00_columns.ipynb #67947d55
 def pick_columns(option:str,      # "--x" or "--y", for messages
                  text:str|None,   # names and ranges, by commas; None: the part called x or y
                  table:Table,     # which has them
@@ -158,7 +158,7 @@ def _unknown(option:str, name:str, table:Table) -> ValueError:
     elif near: hint = f"did you mean {' or '.join(repr(brief(n)) for n in near)}?"
     return ValueError(f"{option}: expected the name of a column, got {brief(name)!r}; {hint}")
 
-# %% ../../nbs/use/00_columns.ipynb #9e4d23fb
+# %% ../../nbs/use/00_columns.ipynb #5b4f2be1
 def numbers(table:Table,           # a file
             columns:Sequence[str], # names
             hint:str="",           # what else one may do about bad cells, for the message
@@ -185,7 +185,7 @@ def without_bad_rows(table:Table,            # a file
     notes = [*table.notes, f"left out: {_counted(table, bad)}"]
     return replace(table, frame=frame, ragged={}, notes=notes)
 
-# %% ../../nbs/use/00_columns.ipynb #a1ab1bd9
+# %% ../../nbs/use/00_columns.ipynb #b829e891
 _Bad = tuple[int, str, Any]     # line, column and cell; or line, "" and how many cells it has
 
 def _judged(table:Table, columns:Sequence[str]) -> tuple[pd.DataFrame, list[_Bad]]:
@@ -225,7 +225,7 @@ def _counted(table:Table, bad:Sequence[_Bad]) -> str:
     total, more = len(table.frame) + len(table.ragged), ["..."] if len(bad) > 3 else []
     return f"{len(bad):,} bad cell{_s(bad)} in {rows:,} of {total:,} rows ({'; '.join(few + more)})"
 
-# %% ../../nbs/use/00_columns.ipynb #924fe0f5
+# %% ../../nbs/use/00_columns.ipynb #f0aeb26d
 def wrong_width(table:Table,  # a file
                 line:int,     # in it, with more or fewer cells than the others
                ) -> ValueError:

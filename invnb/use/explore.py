@@ -22,10 +22,11 @@ from ..core import Data, no_bars, stream
 from ..tasks.task import Task, get_task, list_tasks
 from .answers import (ROWS, Answer, Problem, as_csv, best_designs, describe, find,
                                from_table, from_task, in_words, offered, prepare)
+from .columns import numbers
 from .pictures import as_html
-from .table import numbers, read_table
+from .table import read_table
 
-# %% ../../nbs/use/03_explore.ipynb #44ddbb1b
+# %% ../../nbs/use/03_explore.ipynb #573860f1
 def read_numbers(name:str,       # of the file; its ending says what it is
                  content:bytes,  # all that is in it
                 ) -> Tensor:     # (rows, columns)
@@ -95,9 +96,12 @@ class Target(widgets.VBox):
         self.file = widgets.FileUpload(description="Your own file")
         self.chance.layout.width = self.file.layout.width = "auto"
         self.chance.on_click(lambda _: ask(self.random))
-        self.file.observe(lambda _: self.file.value and ask(self.read), 'value')
-        for slider in self.sliders:
-            slider.observe(lambda _: self.silent or ask(self.by_hand), 'value')
+        def chosen(_:object) -> None:
+            if self.file.value: ask(self.read)
+        def moved(_:object) -> None:
+            if not self.silent: ask(self.by_hand)
+        self.file.observe(chosen, 'value')
+        for slider in self.sliders: slider.observe(moved, 'value')
         if curve is not None: self.add_bands(curve, float(low), float(high))
         buttons = widgets.HBox([self.chance, self.file], layout=dict(flex_flow='row wrap'))
         super().__init__([*map(labelled, names, self.sliders), buttons, self.bands])
@@ -109,6 +113,7 @@ class Target(widgets.VBox):
                   high:float,                # highest
                  ) -> None:
         "Controls that draw a straight piece into the target"
+        self.places = curve[1]
         first, last = float(curve[1].min()), float(curve[1].max())
         middle = [first + share*(last - first) for share in (.4, .6)]
         self.range = number_slider(first, last, middle, widgets.FloatRangeSlider)
@@ -148,8 +153,9 @@ class Target(widgets.VBox):
 
     def band(self) -> None:
         "The drawn band, in the target as it is"
-        (low, high), axis = self.range.value, self.problem.axis[1]
-        self.put(self.value.where(~((axis >= low) & (axis <= high)), self.level.value))
+        low, high = self.range.value
+        inside = (self.places >= low) & (self.places <= high)
+        self.put(self.value.where(~inside, self.level.value))
 
 # %% ../../nbs/use/03_explore.ipynb #199cc65f
 STYLE = """<style>

@@ -6,7 +6,7 @@
 __all__ = ['KINDS', 'SEPARATORS', 'decode', 'is_comment', 'content_lines', 'spread', 'find_separator', 'Head', 'find_head',
            'read_text', 'name_columns']
 
-# %% ../../nbs/use/00_layout.ipynb #15848b65
+# %% ../../nbs/use/00_layout.ipynb #1e15516d
 import csv, io, re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +18,7 @@ import pandas as pd
 
 from .columns import MISSING, Table, brief, decimal_mark, like_number
 
-# %% ../../nbs/use/00_layout.ipynb #e48c793c
+# %% ../../nbs/use/00_layout.ipynb #b8957c2f
 KINDS = {b"PK": "a spreadsheet or zip file; give it its own ending, such as .xlsx or .npz",
          b"\x1f\x8b": "a gzip file; unpack it", b"%PDF": "a PDF; save the table as CSV",
          b"PAR1": "a Parquet file; give it the ending .parquet",
@@ -47,7 +47,7 @@ def decode(path:Path,            # a text file
         raise ValueError(f"{path}: expected text, got binary content; save the table as CSV UTF-8")
     return text.removeprefix("\ufeff"), said
 
-# %% ../../nbs/use/00_layout.ipynb #6bdf7227
+# %% ../../nbs/use/00_layout.ipynb #c39b2e22
 _COMMENT = re.compile(r'\s*"?(?:#(?!\d|N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!)|%|!|//)')
 
 def is_comment(cells:Sequence[Any],   # of one row
@@ -73,7 +73,7 @@ def content_lines(path:Path,   # for messages
     what = "only comments" if comments else "cells that are all empty"
     raise ValueError(f"{path}: expected rows of numbers, got {what}; save the table again")
 
-# %% ../../nbs/use/00_layout.ipynb #64caf01f
+# %% ../../nbs/use/00_layout.ipynb #57766a89
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", " ": "spaces"}     # in this order
 
 def spread(rows:Sequence[Any],  # of a file
@@ -105,7 +105,11 @@ def find_separator(path:Path,            # for messages
                   ) -> str:
     "What stands between the cells"
     rows = spread(lines[1:] or lines)
-    best = max(SEPARATORS, key=lambda separator: _score(rows, separator))
+    tabbed = [_split(row, "\t") for row in rows]
+    clear = all(map(all, tabbed)) and len(set(map(len, tabbed))) == 1 and len(tabbed[0]) > 1
+    words = clear and _score(rows, " ")[0] < 1             # spaces between clear tabs are in words
+    possible = ";\t," if words else SEPARATORS
+    best = max(possible, key=lambda separator: _score(rows, separator))
     open_ = best == "," and _score(rows, ";") == (1, False) and rows[0].count(",") == 1
     first = _split(lines[0], ",")
     if not _score(rows, best)[1] and len(first) > 1 and not any(map(like_number, first)): return ","
@@ -115,7 +119,7 @@ def find_separator(path:Path,            # for messages
                          "be one number or two with a comma between; add a line of names")
     return best
 
-# %% ../../nbs/use/00_layout.ipynb #c91252c1
+# %% ../../nbs/use/00_layout.ipynb #75ad33f0
 @dataclass
 class Head:
     "What stands above the numbers"
@@ -173,7 +177,7 @@ def _is_units(cells:Sequence[str]) -> bool:
     if all(cell[0].isdigit() or cell.lower() in MISSING for cell in filled): return False
     return len(filled) > 1 or bool(re.fullmatch(r"[\[(].*[\])]|%|°.?", filled[0]))
 
-# %% ../../nbs/use/00_layout.ipynb #4ede4bf4
+# %% ../../nbs/use/00_layout.ipynb #a059c3c6
 def _odd_names(where:str, line:str, below:str, width:int, separator:str) -> list[str]:
     "Names in a first line with more or fewer cells than the rows below; none where it is a title"
     under, cells = _split(below, separator), _split(line, separator)
@@ -197,7 +201,7 @@ def _commented_names(comment:str, width:int) -> list[str]|None:
     fitting = [words for words in found if len(words) == width and not any(map(like_number, words))]
     return fitting[0] if fitting else None
 
-# %% ../../nbs/use/00_layout.ipynb #9d30d97a
+# %% ../../nbs/use/00_layout.ipynb #5a72da88
 _EXACT:dict[str, Any] = {}
 if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1): _EXACT["float_precision"] = "round_trip"
 
@@ -226,7 +230,7 @@ def _parse(lines:Sequence[str], separator:str, width:int, decimal:str=".") -> pd
     kinds = {j: float if kind.kind in "iuf" else object for j, kind in frame.dtypes.items()}
     return frame.astype(kinds)
 
-# %% ../../nbs/use/00_layout.ipynb #673c451e
+# %% ../../nbs/use/00_layout.ipynb #9ab5debc
 def name_columns(frame:pd.DataFrame,     # columns are numbered from 0
                  names:list[str]|None,   # one a column
                 ) -> pd.DataFrame:
@@ -236,7 +240,7 @@ def name_columns(frame:pd.DataFrame,     # columns are numbered from 0
     chosen = [names[j] for j in used] if names else [str(k + 1) for k in range(len(used))]
     return frame[used].set_axis(chosen, axis=1)
 
-# %% ../../nbs/use/00_layout.ipynb #f592d645
+# %% ../../nbs/use/00_layout.ipynb #d3c27416
 def _read_lines(path:Path, lines:dict[int, str], comments:dict[int, str], known:Collection[str]
                ) -> Table:
     "The table in lines with their numbers"
@@ -261,7 +265,7 @@ def _read_lines(path:Path, lines:dict[int, str], comments:dict[int, str], known:
     return Table(path, name_columns(frame, names), how, [*notes, *head.notes], bool(names),
                  ragged=ragged, decimal=mark, grouped=grouped)
 
-# %% ../../nbs/use/00_layout.ipynb #f01920ce
+# %% ../../nbs/use/00_layout.ipynb #d76d59c0
 def _given_separator(lines:dict[int, str]) -> str|None:
     "Excel's own first line, which is taken away"
     given = re.fullmatch(r'"?sep=([;,\t])"?', lines[first := min(lines)])

@@ -86,7 +86,8 @@ class Draft:
         self.file.seek(0, os.SEEK_END)
         return self
 
-    def append(self, content:bytes) -> None:      # the candidates of a block
+    def append(self, content:bytes,      # the candidates of a block
+              ) -> None:
         "Write a block, then that it is there"
         self.file.write(content); self.file.flush()
         self.log.write(f"{checksum(content)}\n"); self.log.flush()

@@ -6,7 +6,7 @@
 __all__ = ['blue', 'green', 'vermilion', 'styles', 'draw_candidates', 'draw_on_top', 'draw_measured', 'draw_errors',
            'draw_one_error', 'draw_legend', 'draw_place', 'pictures', 'as_png', 'as_html']
 
-# %% ../../nbs/use/05_pictures.ipynb #53c426d0
+# %% ../../nbs/use/05_pictures.ipynb #c7924192
 import base64, html, io, math
 from collections.abc import Sequence
 from functools import partial
@@ -23,9 +23,9 @@ from torch import Tensor
 
 from ..bench.metrics import per_target
 from ..tasks.task import draw_spectra
-from .answers import Answer, Problem, leaves, name_and_unit, with_unit
+from .answers import Answer, Problem, leaves, name_and_unit
 
-# %% ../../nbs/use/05_pictures.ipynb #1b20d74d
+# %% ../../nbs/use/05_pictures.ipynb #ac58a0e0
 blue, green, vermilion = '#0072B2', '#007D5C', '#D55E00'   # can be told apart by everyone
 styles:tuple[dict[str, Any], ...] = (dict(color=blue, marker='o', ls='-'),    # one answer, and
                                      dict(color=green, marker='^', ls='--'))  # another
@@ -61,7 +61,7 @@ def draw_on_top(draw:Any,      # as in `Task`
     ax.set(xlim=view[:2], ylim=view[2:], yticks=ticks)
     ax.set_title("the best", color=color, loc='right', fontsize=10)
 
-# %% ../../nbs/use/05_pictures.ipynb #eb18e7bc
+# %% ../../nbs/use/05_pictures.ipynb #d2b7499a
 def draw_measured(problem:Problem,     # what was asked about
                   answer:Answer,       # what was found
                   x:Tensor,            # (n, dx) some of its candidates
@@ -77,7 +77,8 @@ def draw_measured(problem:Problem,     # what was asked about
     one = measured.shape[1] == 1
     def points(x:Tensor, y:Tensor) -> Tensor:      # (2, n)
         return torch.cat([task.in_units(x.cpu())[:, :1], y.cpu()], 1).T if one else y.cpu().T[:2]
-    ax.scatter(*points(x, measured), s=28, facecolors='w', edgecolors='k', zorder=3)
+    across, up = points(x, measured)
+    ax.scatter(across, up, s=28, facecolors='w', edgecolors='k', zorder=3)
     if y is None: return
     ax.plot(*points(data.x[:1000], data.y[:1000]), '.', color='.8', ms=4, zorder=1)
     if one: ax.axhline(float(y[0]), color='.3', ls='--', lw=1.4)
@@ -85,7 +86,7 @@ def draw_measured(problem:Problem,     # what was asked about
     names = [task.x_names[0] if one else problem.y_names[0], problem.y_names[0 if one else 1]]
     ax.set(xlabel=names[0], ylabel=f"{names[1]}\n({word})")
 
-# %% ../../nbs/use/05_pictures.ipynb #5aeb3a6e
+# %% ../../nbs/use/05_pictures.ipynb #5ff0b53b
 def draw_errors(problem:Problem,           # what was asked about
                 answers:Sequence[Answer],  # one, or two to compare
                 ax:Axes,                   # matplotlib axes
@@ -133,7 +134,7 @@ def draw_one_error(problem:Problem,        # what was asked about
         ax.plot(t, reached, color=color, ls=style['ls'], lw=2,
                 drawstyle='default' if answer.exchangeable else 'steps-post',
                 label=f"{answer.method}: {what}" if named else what)
-    elif named: ax.plot([], [], color=color, marker=style['marker'], ls='', label=answer.method)
+    elif named: ax.plot([], [], mfc='w', mec=color, label=answer.method, **marks)
 
 def draw_legend(ax:Axes,   # matplotlib axes, whose legend is made anew
                ) -> None:
@@ -143,7 +144,7 @@ def draw_legend(ax:Axes,   # matplotlib axes, whose legend is made anew
     ax.legend(once.values(), once.keys(), loc='lower left', bbox_to_anchor=(-.02, 1), ncol=2,
               frameon=False, fontsize=9, borderaxespad=.1, handlelength=1.8, columnspacing=1.2)
 
-# %% ../../nbs/use/05_pictures.ipynb #2fc48af1
+# %% ../../nbs/use/05_pictures.ipynb #88356b38
 def draw_place(problem:Problem,           # what was asked about
                answers:Sequence[Answer],  # one, or two to compare
                ax:Axes,                   # matplotlib axes
@@ -156,9 +157,9 @@ def draw_place(problem:Problem,           # what was asked about
     ax.axvspan(-1, 1, color='.93', lw=0)
     for k, (answer, u, style) in enumerate(zip(answers, place, styles)):
         color, outside, width = style['color'], leaves(answer.x, task.bounds), .6/len(answers)
-        usual = dict(s=22, fc='none', ec=color, lw=1., zorder=3, marker=style['marker'])
-        best = dict(usual, s=64, fc=color, ec='k', lw=.8, zorder=4, label='the best')
-        cross = dict(s=30, marker='x', color=vermilion, lw=1.4, zorder=5)
+        usual = dict[str, Any](s=22, fc='none', ec=color, lw=1., zorder=3, marker=style['marker'])
+        best = dict[str, Any](usual, s=64, fc=color, ec='k', lw=.8, zorder=4, label='the best')
+        cross = dict[str, Any](s=30, marker='x', color=vermilion, lw=1.4, zorder=5)
         for i, one in enumerate(u.clamp(-edge, edge)):
             height = rows - .3 + width*(k + (i + .5)/len(u))         # equal values stay apart
             ax.scatter(one, height, **(best if i == answer.best else usual))
@@ -167,13 +168,13 @@ def draw_place(problem:Problem,           # what was asked about
            yticks=range(task.dx), yticklabels=[name_and_unit(name)[0] for name in task.x_names])
     ax.tick_params(axis='y', length=0)
     ends = zip(*task.in_units(task.bounds).tolist(), task.x_names)
-    ranges = [f"{low:.3g} to {with_unit(high, name)}" for low, high, name in ends]
+    ranges = [f"{low:.3g} to {high:.3g}{name_and_unit(name)[1]}" for low, high, name in ends]
     right = ax.secondary_yaxis('right')
     right.set_yticks(range(task.dx), ranges)
     right.tick_params(length=0, labelsize=9)
     right.spines['right'].set_visible(False)
 
-# %% ../../nbs/use/05_pictures.ipynb #ab84e33f
+# %% ../../nbs/use/05_pictures.ipynb #f157fe5d
 def pictures(problem:Problem,                  # what was asked about
              answers:Sequence[Answer],         # one, or two to compare
             ) -> list[tuple[str, Figure]]:     # what it shows in words, and the picture
