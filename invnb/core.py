@@ -252,7 +252,8 @@ class Registry:
 _silent = ContextVar("silent", default=False)
 
 @contextmanager
-def no_bars(really:bool=True) -> Iterator[None]:      # False: bars as before
+def no_bars(really:bool=True,  # False: bars as before
+            ) -> Iterator[None]:
     "Inside, no progress bar is shown"
     before = _silent.set(_silent.get() or really)
     try: yield

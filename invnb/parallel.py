@@ -224,17 +224,20 @@ def ready(waiting:deque[Any],                      # names of jobs; changed
 # %% ../nbs/ground/02_parallel.ipynb #010c0a7d
 in_use = weakref.WeakSet[Executor]()      # pools that compute for us
 
-def some_of(running:Iterable[Future[Any]]) -> set[Future[Any]]:
+def some_of(running:Iterable[Future[Any]],  # calls under way, not none
+            ) -> set[Future[Any]]:
     "Those that are done, as soon as one is"
     while not (now := wait(running, 1, "FIRST_COMPLETED")).done and now.not_done: stop_if_asked()
     return now.done
 
-def all_of(running:Iterable[Future[Any]]) -> set[Future[Any]]:
+def all_of(running:Iterable[Future[Any]],  # calls under way
+           ) -> set[Future[Any]]:
     "All of them, when they are done"
     while (state := wait(running, 1)).not_done: stop_if_asked()
     return state.done
 
-def take_back(futures:Iterable[Future[Any]]) -> None:
+def take_back(futures:Iterable[Future[Any]],  # calls, begun or not
+              ) -> None:
     "Cancel what has not begun"
     for future in futures:
         try: future.cancel()

@@ -2,6 +2,7 @@
 It says nothing of CUDA's rounding, speed, memory and streams, nor of operations that CUDA lacks: the notebooks' cells marked `cuda` try a real one.
 Not collected by itself: torch starts a thread for each device at the first derivative of a process, so the accelerator must be there before; test_devices.py runs this file in a process of its own."""
 import copy, functools, json, math, shutil, subprocess, time, types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np

@@ -141,7 +141,7 @@ def test_page(tmp_path):
         upload(page, 'height\n0.5\n')
         seen = shown(page, seen)
         assert readout.inner_text() == '0.50' and note(page) is None
-        upload(page, 'height\n1,2,3\n')
+        upload(page, 'height\n0.1,0.2,0.3\n')
         page.locator('[data-kind=error]').wait_for()
         assert 'expected 1 number, got 1 rows of 3' in note(page)
 

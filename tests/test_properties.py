@@ -137,6 +137,14 @@ def test_as_matrix(rows, columns, seed, dtype):
         assert found.shape == (rows, columns) and found.dtype in (want, torch.float32 if isinstance(value, list) else want)
         assert torch.allclose(found.double(), x.double())
     pure(as_matrix, "x", x)
+    if dtype in (torch.float32, torch.float64, torch.int64, torch.int8):
+        frame = pd.DataFrame(x.numpy(), columns=[f"c{i}" for i in range(columns)], index=range(7, 7 + rows))
+        for value in (frame, list(x), list(x.numpy()), [row for _, row in frame.iterrows()], x.numpy()[:, ::-1][:, ::-1]):
+            found = pure(as_matrix, "x", value, columns, rows)
+            assert found.dtype == want and torch.equal(found, x.to(want))
+    array = x.float().numpy().copy()
+    found, array[:] = as_matrix("x", array), 77
+    assert torch.equal(found, x.float())                              # a copy: what the caller does later changes nothing
     learned = x.float().requires_grad_()
     assert not as_matrix("x", learned).requires_grad and learned.requires_grad
     for wrong in (dict(width=columns + 1), dict(rows=rows + 1)):
@@ -153,6 +161,9 @@ def test_as_matrix_names_the_row(rows, columns, seed, bad):
     x, row = normal(seed, rows, columns), seed % rows
     x[row, seed % columns] = bad
     with pytest.raises(ValueError, match=f"in row {row}$"): as_matrix("x", x)
+    frame = pd.DataFrame(x.numpy()).rename(columns="c{}".format, index=lambda i: i + 7)
+    with pytest.raises(ValueError, match=f"^x, column 'c{seed % columns}', row {row + 7}: expected finite numbers"): as_matrix("x", frame)
+    with pytest.raises(ValueError, match=f"^x, column 'c{columns}', row 7: expected a number, got 'tin'"): as_matrix("x", frame.fillna(0).replace([math.inf, -math.inf], 0).assign(**{f"c{columns}": "tin"}))
     assert equal(as_matrix("x", x, finite=False), x)
 
 @given(st.one_of(st.integers(-5, 10**20), st.booleans(), st.floats(), st.text(max_size=3), st.none(), st.integers(0, 9).map(np.int64), st.integers(0, 9).map(torch.tensor)), st.integers(0, 3))
@@ -180,6 +191,17 @@ def test_data(rows, dx, dy, seed, dtype):
     there = data.to(dtype=torch.float64)
     assert {t.dtype for t in (there.x, there.y, there.bounds)} == {torch.float64} and equal(there.valid, data.valid) and data.x.dtype == dtype
     assert equal(Data(x.numpy(), y.numpy()).x, x)
+    a_, b_ = pd.DataFrame(x.numpy()).add_prefix("x"), pd.DataFrame(y.numpy()).add_prefix("y")
+    box = pd.DataFrame(data.bounds.numpy(), columns=a_.columns).iloc[:, ::-1]
+    for given in ((a_, b_, box), (x.tolist(), y.tolist(), data.bounds.tolist()), (a_, b_["y0"] if dy == 1 else b_, None)):
+        named = pure(Data, *given)
+        assert torch.allclose(named.x.float(), x.float()) and equal(named.y, y) and torch.allclose(named.bounds.float(), data.bounds.float())
+        names = (tuple(a_), tuple(b_)) if given[0] is a_ else (None, None)
+        assert (named.x_names, named.y_names) == names == (named.to(dtype=torch.float64).x_names, named.to(dtype=torch.float64).y_names)
+    shared = x.clone()
+    alone, before = Data(shared, y), x.clone()
+    shared[:] = 0
+    assert equal(alone.x, before)                                     # a frozen table shares nothing
     mask = torch.arange(rows) < 1 + seed % (rows - 1)
     assert equal(Data(x, y, valid=mask).held[0], x[mask])
     for wrong in (dict(valid=torch.zeros(rows, dtype=torch.bool)), dict(valid=torch.ones(rows, dtype=torch.bool)), dict(valid=mask[:-1]), dict(valid=mask.long()), dict(bounds=torch.zeros(2, dx + 1)), dict(bounds=torch.tensor([[1.]*dx, [0.]*dx]))):
@@ -193,6 +215,7 @@ def test_as_bounds(width, seed, dtype):
     box = normal(seed, 2, width, dtype=dtype)
     sorted_ = box.sort(0).values
     assert equal(pure(as_bounds, sorted_, width), sorted_)
+    for value in (sorted_.numpy(), pd.DataFrame(sorted_.numpy()), list(sorted_)): assert equal(pure(as_bounds, value, width), sorted_)
     if (box[0] > box[1]).any():
         with pytest.raises(ValueError, match=f"in column {int((box[0] > box[1]).nonzero()[0])}$"): as_bounds(box)
     for wrong in (box[:1], torch.cat([box, box]), box[0]):

@@ -55,7 +55,7 @@ KINDS = {     # name -> name of the file, its content, what is said of it
     "a title in cells": ("a.csv", "Versuch 7,,\n" + text(), "1 line of title"),
     "names in a comment": ("a.txt", saved(lambda f: np.savetxt(f, values(), header="pressure temperature yield", fmt=["%.17g", "%.1f", "%.17g"])), "read with spaces"),
     "Excel's first line": ("a.csv", "sep=;\r\n" + text(sep=";", decimal=",", lineterminator="\r\n"), "semicolons and decimal commas"),
-    "an index column": ("a.csv", frame().to_csv(), "40 rows, 4 columns"),
+    "an index column": ("a.csv", frame().to_csv(), "40 rows, 4 columns; a column without a name"),
     "R": ("a.txt", '"pressure" "temperature" "yield"\n' + "\n".join(f'"{i}" {line}' for i, line in enumerate(rows("{} {} {}"), 1)), "read with spaces; 40 rows, 4 columns"),
     "a text column": ("a.csv", frame().assign(material=["tin", "zinc"]*20, note="a, b; c").to_csv(index=False), "text in material, note"),
     "separators at the ends": ("a.csv", text().replace("\n", ",\n"), "40 rows, 3 columns"),

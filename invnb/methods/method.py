@@ -164,14 +164,24 @@ class Method(Model):
         method_registry.discover()
         return super().load(folder, device)
 
-    def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
+    def spend(self, till:Till,          # where simulations are bought
+              targets:Tensor,           # (N, dy)
+              budget:int,               # simulations a target
+              generator:Generator,      # of all that is random
+             ) -> None:
         "Buy `budget` simulations a target: here, of all that is proposed, in that order"
         x = self.candidates(targets, budget, generator)
         till(x.flatten(0, 1), torch.arange(len(targets)).repeat_interleave(budget))
-    def learn(self, data:Data, seed:int, progress:bool) -> None:
+    def learn(self, data:Data,          # what to learn from
+              seed:int,                 # of all that is random
+              progress:bool,            # show a bar
+             ) -> None:
         "Set `self.sizes` (what `build` needs) and `self.net`, by training on `data`"
         raise NotImplementedError
-    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
+    def candidates(self, targets:Tensor,       # (N, dy)
+                   n:int,                      # designs a target
+                   generator:Generator,        # of all that is random
+                  ) -> Tensor:                 # (N, n, dx)
         "(N, n, dx) designs for (N, dy) targets; all that is random comes from `generator`"
         raise NotImplementedError
 

@@ -83,7 +83,11 @@ class Surrogate(Model):
                                       self.schedule, order, progress, label))
         return score_held_out(self, data)
 
-    def loss(self, member:Callable[[Tensor], Tensor], x:Tensor, y:Tensor) -> Tensor:
+    def loss(self, member:Callable[[Tensor], Tensor],   # one network of the ensemble
+             x:Tensor,                                  # (b, dx) designs
+             y:Tensor,                                  # (b, dy) measurements
+            ) -> Tensor:                                # a scalar
+        "Mean squared error in standard deviations of each column"
         return (member(self.net.x_scale(x)) - self.net.y_scale(y)).square().mean()
 
     def __call__(self, x:object,   # (n, dx) designs: tensor, array, list or DataFrame

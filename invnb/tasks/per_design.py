@@ -106,7 +106,8 @@ def warn_lost(lost:dict[_Design, BaseException],  # designs whose call did not e
                   f"The first: {list(next(iter(lost)))}", stacklevel=4)
 
 @functools.cache
-def threads(workers:int) -> ThreadPoolExecutor:    # how many simulators may run at a time
+def threads(workers:int,  # how many simulators may run at a time
+            ) -> ThreadPoolExecutor:
     "The threads of this process, each with a child; all simulators share them"
     return ThreadPoolExecutor(workers)
 

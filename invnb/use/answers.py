@@ -6,7 +6,7 @@
 __all__ = ['ROWS', 'EPOCHS', 'Problem', 'Answer', 'leaves', 'name_and_unit', 'with_unit', 'shown', 'from_task', 'as_axis',
            'from_table', 'prepare', 'learn', 'offered', 'find', 'describe', 'in_words', 'best_designs', 'as_csv']
 
-# %% ../../nbs/use/04_answers.ipynb #442fa2f8
+# %% ../../nbs/use/04_answers.ipynb #b2283727
 import html, math, re, time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from ..methods.surrogate import Surrogate, SurrogateMethod
 from ..tasks.task import Task, get_task
 from .solver import asks_simulator, held_out_quality, predicted_error, surrogate_for
 
-# %% ../../nbs/use/04_answers.ipynb #13c90d21
+# %% ../../nbs/use/04_answers.ipynb #2f204c26
 @dataclass(frozen=True, eq=False)
 class Problem:
     "What is asked about, and what was learned of it"
@@ -80,7 +80,7 @@ def leaves(x:Tensor,        # (n, dx) designs
     "Which designs lie outside of the box, by more than rounding"
     return (boundary_loss(x, bounds) > 1e-5 * (bounds[1] - bounds[0])).any(1)
 
-# %% ../../nbs/use/04_answers.ipynb #6b4d8803
+# %% ../../nbs/use/04_answers.ipynb #f0c15169
 def name_and_unit(column:str,           # "height h1 (µm)"
                  ) -> tuple[str, str]:  # "height h1" and " µm"; or "", where brackets hold no unit
     "The name of a column, and its unit as it follows a number"
@@ -100,7 +100,7 @@ def shown(error:float,  # squared, in the units of y
     "An error with two digits, or that it is below rounding"
     return f"{error:.2g}" if error >= floor else f"below {floor:.0e} (rounding)"
 
-# %% ../../nbs/use/04_answers.ipynb #7e4fad4c
+# %% ../../nbs/use/04_answers.ipynb #0200fcac
 ROWS, EPOCHS = 3000, 80      # what the explorer trains with
 
 def from_task(task:Task,            # with its simulator
@@ -156,7 +156,7 @@ def offered(problem:Problem|None=None,      # None: a task of the package
     if problem is None or problem.simulated: return list_methods()
     return [name for name in list_methods() if not asks_simulator(get_method(name))]
 
-# %% ../../nbs/use/04_answers.ipynb #8397ab60
+# %% ../../nbs/use/04_answers.ipynb #cd89e8b3
 def find(problem:Problem,  # what is asked about
          name:str,       # of the method
          target:Tensor,  # (dy,) what is wanted
@@ -179,7 +179,7 @@ def find(problem:Problem,  # what is asked about
         y, error = problem.surrogate(x), expected
     return Answer(name, method.exchangeable, wanted[0], x, y, error, expected, seconds)
 
-# %% ../../nbs/use/04_answers.ipynb #c62a1c1e
+# %% ../../nbs/use/04_answers.ipynb #88669f5b
 def describe(name:str,       # of a method
             ) -> str:        # HTML
     "What the method is, and the page that explains it"
@@ -192,7 +192,7 @@ def describe(name:str,       # of a method
     if not page: return f"{sentence}."      # a method of the user
     return f'{sentence}. <a href="{site}/{page}" target="_blank">How it works</a>'
 
-# %% ../../nbs/use/04_answers.ipynb #09030295
+# %% ../../nbs/use/04_answers.ipynb #b0eaaf96
 def in_words(problem:Problem,  # what was asked about
              answer:Answer,    # what was found
             ) -> str:          # HTML

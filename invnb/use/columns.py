@@ -6,7 +6,7 @@
 __all__ = ['OTHER', 'MISSING', 'to_number', 'like_number', 'decimal_mark', 'Table', 'brief', 'listing', 'pick_columns', 'numbers',
            'without_bad_rows', 'wrong_width']
 
-# %% ../../nbs/use/00_columns.ipynb #01787ebd
+# %% ../../nbs/use/00_columns.ipynb #c80a995e
 import csv, math, re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np, pandas as pd
 
-# %% ../../nbs/use/00_columns.ipynb #9081fce1
+# %% ../../nbs/use/00_columns.ipynb #cba5b96f
 OTHER = {".": ",", ",": "."}              # the two decimal marks, each with the one that it is not
 MISSING = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "none", "null", "-", "--", "?", "inf"}
 _SPACES = " \u00a0\u2009\u202f'’"         # what separates thousands and nothing else
@@ -46,7 +46,7 @@ def like_number(cell:str,     # text of a cell
     "Some reading makes it a number"
     return any(to_number(cell, mark, True) is not None for mark in OTHER)
 
-# %% ../../nbs/use/00_columns.ipynb #45b2ecc4
+# %% ../../nbs/use/00_columns.ipynb #d0c80e10
 _FRACTION = {m: re.compile(rf"^[+-]?(?:0?\{m}\d+|\d{{4,}}\{m}\d*|\d{{1,3}}\{m}(?:\d{{1,2}}|"
                            rf"\d{{4,}})|\d+\{m}\d*[eE][+-]?\d+)$", re.A | re.M) for m in OTHER}
 _THOUSANDS = {m: re.compile(rf"^[+-]?[1-9]\d{{0,2}}(?:(?:\{m}\d{{3}}){{2,}}(?:\{OTHER[m]}\d*)?"
@@ -65,7 +65,7 @@ def decimal_mark(frame:pd.DataFrame,    # texts, and numbers where a column has 
     mark = "," if votes(",") > votes(".") + points else "."
     return mark, bool(_THOUSANDS[OTHER[mark]].search(text))
 
-# %% ../../nbs/use/00_columns.ipynb #49974d65
+# %% ../../nbs/use/00_columns.ipynb #1c7ba28b
 @dataclass
 class Table:
     "A file of columns, as it was understood"
@@ -90,12 +90,12 @@ class Table:
 
     def said(self) -> str:
         "One line of what was understood"
-        words = [name or "a column without a name" for name, column in self.frame.items()
-                 if _is_words(column)]
+        words = [name for name, column in self.frame.items() if name and _is_words(column)]
         size = f"{len(self.frame):,} row{_s(self.frame)}, {len(self.names)} column{_s(self.names)}"
         called = f"{self.names[0]} to {self.names[-1]}" if len(self.names) > 1 else self.names[0]
         unnamed = [] if self.named or self.parts else [f"no names, so called {called}"]
         texts = [f"text in {listing(words, 4)}"] if words else []
+        if "" in self.names: texts.append("a column without a name")
         return "; ".join([f"{self.path}: read {self.how}", size, *unnamed, *self.notes, *texts])
 
 def _is_words(column:pd.Series) -> bool:
@@ -118,7 +118,7 @@ def listing(names:Iterable[str],  # of columns
     if len(names) <= most: return ", ".join(names)
     return f"{', '.join(names[:most-2])}, ..., {names[-1]} ({len(names)} in all)"
 
-# %% ../../nbs/use/00_columns.ipynb #67947d55
+# %% ../../nbs/use/00_columns.ipynb #3220c89b
 def pick_columns(option:str,      # "--x" or "--y", for messages
                  text:str|None,   # names and ranges, by commas; None: the part called x or y
                  table:Table,     # which has them
@@ -158,7 +158,7 @@ def _unknown(option:str, name:str, table:Table) -> ValueError:
     elif near: hint = f"did you mean {' or '.join(repr(brief(n)) for n in near)}?"
     return ValueError(f"{option}: expected the name of a column, got {brief(name)!r}; {hint}")
 
-# %% ../../nbs/use/00_columns.ipynb #5b4f2be1
+# %% ../../nbs/use/00_columns.ipynb #20ee1730
 def numbers(table:Table,           # a file
             columns:Sequence[str], # names
             hint:str="",           # what else one may do about bad cells, for the message
@@ -185,7 +185,7 @@ def without_bad_rows(table:Table,            # a file
     notes = [*table.notes, f"left out: {_counted(table, bad)}"]
     return replace(table, frame=frame, ragged={}, notes=notes)
 
-# %% ../../nbs/use/00_columns.ipynb #b829e891
+# %% ../../nbs/use/00_columns.ipynb #0e3a1ec4
 _Bad = tuple[int, str, Any]     # line, column and cell; or line, "" and how many cells it has
 
 def _judged(table:Table, columns:Sequence[str]) -> tuple[pd.DataFrame, list[_Bad]]:
@@ -225,7 +225,7 @@ def _counted(table:Table, bad:Sequence[_Bad]) -> str:
     total, more = len(table.frame) + len(table.ragged), ["..."] if len(bad) > 3 else []
     return f"{len(bad):,} bad cell{_s(bad)} in {rows:,} of {total:,} rows ({'; '.join(few + more)})"
 
-# %% ../../nbs/use/00_columns.ipynb #f0aeb26d
+# %% ../../nbs/use/00_columns.ipynb #d12b9572
 def wrong_width(table:Table,  # a file
                 line:int,     # in it, with more or fewer cells than the others
                ) -> ValueError:

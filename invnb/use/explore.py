@@ -26,7 +26,7 @@ from .columns import numbers
 from .pictures import as_html
 from .table import read_table
 
-# %% ../../nbs/use/03_explore.ipynb #573860f1
+# %% ../../nbs/use/03_explore.ipynb #057d1f98
 def read_numbers(name:str,       # of the file; its ending says what it is
                  content:bytes,  # all that is in it
                 ) -> Tensor:     # (rows, columns)
@@ -58,7 +58,7 @@ def as_target(rows:Tensor,             # (rows, columns) of the file
 
 # %% ../../nbs/use/03_explore.ipynb #d61a74e5
 def labelled(text:str,                # its name
-             control:widgets.Widget,
+             control:widgets.Widget,  # that stands below it
             ) -> widgets.VBox:
     "A control under its name"
     control.layout.width, control.tooltip = 'auto', text
@@ -68,7 +68,7 @@ def labelled(text:str,                # its name
 def number_slider(low:float,    # smallest of its values
                   high:float,   # largest
                   value:Any,    # where it starts: a number, or two for a range
-                  make:Callable[..., widgets.Widget]=widgets.FloatSlider,
+                  make:Callable[..., widgets.Widget]=widgets.FloatSlider,  # its class
                  ) -> widgets.Widget:
     "A slider with about a hundred steps of a round size"
     step = 10.**math.floor(math.log10(max(high - low, 1e-12)/100))
@@ -205,7 +205,8 @@ class Explorer(widgets.Box):
     def problem(self) -> Problem: return self.own or prepare(self.task.value)
 
 # %% ../../nbs/use/03_explore.ipynb #c522e407
-COLOURS = dict(working=('#e8f1f8', '#0072B2'), note=('#fdf3d8', '#8a6100'), error=('#fbe6df', '#9c3b00'))      # background, edge
+COLOURS = dict(working=('#e8f1f8', '#0072B2'), note=('#fdf3d8', '#8a6100'),      # background, edge
+               error=('#fbe6df', '#9c3b00'))
 
 @patch
 def say(self:Explorer,

@@ -6,7 +6,7 @@
 __all__ = ['KINDS', 'SEPARATORS', 'decode', 'is_comment', 'content_lines', 'spread', 'find_separator', 'Head', 'find_head',
            'read_text', 'name_columns']
 
-# %% ../../nbs/use/00_layout.ipynb #1e15516d
+# %% ../../nbs/use/00_layout.ipynb #cc64f627
 import csv, io, re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +18,7 @@ import pandas as pd
 
 from .columns import MISSING, Table, brief, decimal_mark, like_number
 
-# %% ../../nbs/use/00_layout.ipynb #b8957c2f
+# %% ../../nbs/use/00_layout.ipynb #e39f218a
 KINDS = {b"PK": "a spreadsheet or zip file; give it its own ending, such as .xlsx or .npz",
          b"\x1f\x8b": "a gzip file; unpack it", b"%PDF": "a PDF; save the table as CSV",
          b"PAR1": "a Parquet file; give it the ending .parquet",
@@ -47,7 +47,7 @@ def decode(path:Path,            # a text file
         raise ValueError(f"{path}: expected text, got binary content; save the table as CSV UTF-8")
     return text.removeprefix("\ufeff"), said
 
-# %% ../../nbs/use/00_layout.ipynb #c39b2e22
+# %% ../../nbs/use/00_layout.ipynb #a5c37904
 _COMMENT = re.compile(r'\s*"?(?:#(?!\d|N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!)|%|!|//)')
 
 def is_comment(cells:Sequence[Any],   # of one row
@@ -73,7 +73,7 @@ def content_lines(path:Path,   # for messages
     what = "only comments" if comments else "cells that are all empty"
     raise ValueError(f"{path}: expected rows of numbers, got {what}; save the table again")
 
-# %% ../../nbs/use/00_layout.ipynb #57766a89
+# %% ../../nbs/use/00_layout.ipynb #eef4a29d
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", " ": "spaces"}     # in this order
 
 def spread(rows:Sequence[Any],  # of a file
@@ -119,7 +119,7 @@ def find_separator(path:Path,            # for messages
                          "be one number or two with a comma between; add a line of names")
     return best
 
-# %% ../../nbs/use/00_layout.ipynb #75ad33f0
+# %% ../../nbs/use/00_layout.ipynb #0226a482
 @dataclass
 class Head:
     "What stands above the numbers"
@@ -177,7 +177,7 @@ def _is_units(cells:Sequence[str]) -> bool:
     if all(cell[0].isdigit() or cell.lower() in MISSING for cell in filled): return False
     return len(filled) > 1 or bool(re.fullmatch(r"[\[(].*[\])]|%|°.?", filled[0]))
 
-# %% ../../nbs/use/00_layout.ipynb #a059c3c6
+# %% ../../nbs/use/00_layout.ipynb #42d4cf49
 def _odd_names(where:str, line:str, below:str, width:int, separator:str) -> list[str]:
     "Names in a first line with more or fewer cells than the rows below; none where it is a title"
     under, cells = _split(below, separator), _split(line, separator)
@@ -201,7 +201,7 @@ def _commented_names(comment:str, width:int) -> list[str]|None:
     fitting = [words for words in found if len(words) == width and not any(map(like_number, words))]
     return fitting[0] if fitting else None
 
-# %% ../../nbs/use/00_layout.ipynb #5a72da88
+# %% ../../nbs/use/00_layout.ipynb #db68a3d3
 _EXACT:dict[str, Any] = {}
 if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1): _EXACT["float_precision"] = "round_trip"
 
@@ -230,7 +230,7 @@ def _parse(lines:Sequence[str], separator:str, width:int, decimal:str=".") -> pd
     kinds = {j: float if kind.kind in "iuf" else object for j, kind in frame.dtypes.items()}
     return frame.astype(kinds)
 
-# %% ../../nbs/use/00_layout.ipynb #9ab5debc
+# %% ../../nbs/use/00_layout.ipynb #5d97334f
 def name_columns(frame:pd.DataFrame,     # columns are numbered from 0
                  names:list[str]|None,   # one a column
                 ) -> pd.DataFrame:
@@ -240,7 +240,7 @@ def name_columns(frame:pd.DataFrame,     # columns are numbered from 0
     chosen = [names[j] for j in used] if names else [str(k + 1) for k in range(len(used))]
     return frame[used].set_axis(chosen, axis=1)
 
-# %% ../../nbs/use/00_layout.ipynb #d3c27416
+# %% ../../nbs/use/00_layout.ipynb #e668fd51
 def _read_lines(path:Path, lines:dict[int, str], comments:dict[int, str], known:Collection[str]
                ) -> Table:
     "The table in lines with their numbers"
@@ -265,7 +265,7 @@ def _read_lines(path:Path, lines:dict[int, str], comments:dict[int, str], known:
     return Table(path, name_columns(frame, names), how, [*notes, *head.notes], bool(names),
                  ragged=ragged, decimal=mark, grouped=grouped)
 
-# %% ../../nbs/use/00_layout.ipynb #d76d59c0
+# %% ../../nbs/use/00_layout.ipynb #dceca7e2
 def _given_separator(lines:dict[int, str]) -> str|None:
     "Excel's own first line, which is taken away"
     given = re.fullmatch(r'"?sep=([;,\t])"?', lines[first := min(lines)])

@@ -128,12 +128,14 @@ def rows_of(targets:Tensor|np.ndarray,      # (N, dy)
     raise ValueError(f"targets: expected finite numbers, got {part[row].tolist()[:8]} "
                      f"in row {start + row}")
 
-def noted(note:Path) -> list[str]:
+def noted(note:Path,  # the file beside an unfinished one
+          ) -> list[str]:
     "Fingerprint and checksums of an unfinished file; nothing where they cannot be read"
     try: return note.read_text().splitlines()
     except (OSError, ValueError): return []
 
-def checksum(content:bytes) -> str:
+def checksum(content:bytes,  # of the block
+             ) -> str:
     "Of a block"
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 

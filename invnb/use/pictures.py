@@ -6,7 +6,7 @@
 __all__ = ['blue', 'green', 'vermilion', 'styles', 'draw_candidates', 'draw_on_top', 'draw_measured', 'draw_errors',
            'draw_one_error', 'draw_legend', 'draw_place', 'pictures', 'as_png', 'as_html']
 
-# %% ../../nbs/use/05_pictures.ipynb #c7924192
+# %% ../../nbs/use/05_pictures.ipynb #7c574e8d
 import base64, html, io, math
 from collections.abc import Sequence
 from functools import partial
@@ -23,9 +23,9 @@ from torch import Tensor
 
 from ..bench.metrics import per_target
 from ..tasks.task import draw_spectra
-from .answers import Answer, Problem, leaves, name_and_unit
+from .answers import Answer, Problem, leaves, name_and_unit, with_unit
 
-# %% ../../nbs/use/05_pictures.ipynb #ac58a0e0
+# %% ../../nbs/use/05_pictures.ipynb #26cccfcd
 blue, green, vermilion = '#0072B2', '#007D5C', '#D55E00'   # can be told apart by everyone
 styles:tuple[dict[str, Any], ...] = (dict(color=blue, marker='o', ls='-'),    # one answer, and
                                      dict(color=green, marker='^', ls='--'))  # another
@@ -49,8 +49,7 @@ def draw_on_top(draw:Any,      # as in `Task`
                 ax:Axes,       # matplotlib axes, on which all designs are drawn already
                ) -> None:
     "The design once more, bold and in colour, without all that is not the design"
-    before, legend, view = ax.get_children(), ax.get_legend(), (*ax.get_xlim(), *ax.get_ylim())
-    ticks = ax.get_yticks()
+    before, legend, view = ax.get_children(), ax.get_legend(), (ax.get_xlim(), ax.get_ylim())
     draw(x, None, ax)
     for artist in [new for new in ax.get_children() if new not in before]:
         if isinstance(artist, Line2D) and artist.get_transform() == ax.transData:
@@ -58,10 +57,11 @@ def draw_on_top(draw:Any,      # as in `Task`
         elif isinstance(artist, PathCollection): artist.set(ec=color, lw=2.6, sizes=[70], zorder=5)
         else: artist.remove()
     ax.legend_ = legend
-    ax.set(xlim=view[:2], ylim=view[2:], yticks=ticks)
+    ax.set_xlim(view[0], auto=None)
+    ax.set_ylim(view[1], auto=None)
     ax.set_title("the best", color=color, loc='right', fontsize=10)
 
-# %% ../../nbs/use/05_pictures.ipynb #d2b7499a
+# %% ../../nbs/use/05_pictures.ipynb #c3f698ca
 def draw_measured(problem:Problem,     # what was asked about
                   answer:Answer,       # what was found
                   x:Tensor,            # (n, dx) some of its candidates
@@ -82,11 +82,11 @@ def draw_measured(problem:Problem,     # what was asked about
     if y is None: return
     ax.plot(*points(data.x[:1000], data.y[:1000]), '.', color='.8', ms=4, zorder=1)
     if one: ax.axhline(float(y[0]), color='.3', ls='--', lw=1.4)
-    else: ax.plot(*y[:2, None], 'X', color='k', ms=11, mec='w', mew=1.2, zorder=4)
+    else: ax.plot(*y[:2, None], 'X', color='k', ms=11, mec='w', mew=1.2, zorder=6)
     names = [task.x_names[0] if one else problem.y_names[0], problem.y_names[0 if one else 1]]
     ax.set(xlabel=names[0], ylabel=f"{names[1]}\n({word})")
 
-# %% ../../nbs/use/05_pictures.ipynb #5ff0b53b
+# %% ../../nbs/use/05_pictures.ipynb #7935d795
 def draw_errors(problem:Problem,           # what was asked about
                 answers:Sequence[Answer],  # one, or two to compare
                 ax:Axes,                   # matplotlib axes
@@ -128,7 +128,7 @@ def draw_one_error(problem:Problem,        # what was asked about
             label='outside of the box' if outside.any() else '_')
     ax.plot(t[failed], [.96]*int(failed.sum()), '|', color=color, ms=9, mew=1.6,
             transform=ax.get_xaxis_transform(), label='failed' if failed.any() else '_')
-    what = "best of T, on average" if answer.exchangeable else "best so far"
+    what = "average best" if answer.exchangeable else "best so far"
     if problem.simulated and inside.any() | outside.any():
         reached = per_target(error[None], answer.exchangeable)[0]
         ax.plot(t, reached, color=color, ls=style['ls'], lw=2,
@@ -140,11 +140,11 @@ def draw_legend(ax:Axes,   # matplotlib axes, whose legend is made anew
                ) -> None:
     "The legend above the axes, each word once"
     handles, labels = ax.get_legend_handles_labels()
-    once = dict(zip(labels, handles))
-    ax.legend(once.values(), once.keys(), loc='lower left', bbox_to_anchor=(-.02, 1), ncol=2,
+    once, columns = dict(zip(labels, handles)), 1 if max(map(len, labels)) > 28 else 2
+    ax.legend(once.values(), once.keys(), loc='lower left', bbox_to_anchor=(-.02, 1), ncol=columns,
               frameon=False, fontsize=9, borderaxespad=.1, handlelength=1.8, columnspacing=1.2)
 
-# %% ../../nbs/use/05_pictures.ipynb #88356b38
+# %% ../../nbs/use/05_pictures.ipynb #1f5fd16c
 def draw_place(problem:Problem,           # what was asked about
                answers:Sequence[Answer],  # one, or two to compare
                ax:Axes,                   # matplotlib axes
@@ -168,13 +168,13 @@ def draw_place(problem:Problem,           # what was asked about
            yticks=range(task.dx), yticklabels=[name_and_unit(name)[0] for name in task.x_names])
     ax.tick_params(axis='y', length=0)
     ends = zip(*task.in_units(task.bounds).tolist(), task.x_names)
-    ranges = [f"{low:.3g} to {high:.3g}{name_and_unit(name)[1]}" for low, high, name in ends]
+    ranges = [f"{low:.4g} to {with_unit(high, name)}" for low, high, name in ends]
     right = ax.secondary_yaxis('right')
     right.set_yticks(range(task.dx), ranges)
     right.tick_params(length=0, labelsize=9)
     right.spines['right'].set_visible(False)
 
-# %% ../../nbs/use/05_pictures.ipynb #f157fe5d
+# %% ../../nbs/use/05_pictures.ipynb #83abcef0
 def pictures(problem:Problem,                  # what was asked about
              answers:Sequence[Answer],         # one, or two to compare
             ) -> list[tuple[str, Figure]]:     # what it shows in words, and the picture
@@ -189,7 +189,8 @@ def pictures(problem:Problem,                  # what was asked about
         ax = add(f"{len(answer.x)} candidates of {answer.method}, the best one in colour", 4.9)
         draw_candidates(problem, answer, style['color'], ax)
         ax.set_title(f"{len(answer.x)} candidates of {answer.method}", fontsize=10, loc='left')
-    shared = [add(f"Their {problem.word} errors", 2.7), add("Their place in the box", tall)]
+    shared = [add(f"Their {problem.word} errors", 2.2 + .5*len(answers)),
+              add("Their place in the box", tall)]
     draw_errors(problem, answers, shared[0])
     draw_place(problem, answers, shared[1])
     for ax in shared: ax.spines[['top', 'right']].set_visible(False)

@@ -228,7 +228,7 @@ def solve(data:list[str],             # files: none, a table, or designs and mea
         if model: save_solver(solver, model)
     _answer(solver, target, n, path, seed, measured)
 
-# %% ../../nbs/use/01_solve.ipynb #0a21b153
+# %% ../../nbs/use/01_solve.ipynb #f7c468d9
 def _asked_for(*texts:str|None) -> set[str]:
     "Names in --x and --y, which settle whether a first line of numbers holds names"
     lists = [next(csv.reader([text], skipinitialspace=True)) for text in texts if text]

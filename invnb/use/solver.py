@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'surrogate_for', 'held_out_quality', 'predicted_error', 'asks_simulator', 'choose_method', 'train_both',
            'Solver', 'fingerprint', 'train_solver', 'save_solver', 'load_solver', 'nearest_row', 'report_text']
 
-# %% ../../nbs/use/00_solver.ipynb #e1b3137f
+# %% ../../nbs/use/00_solver.ipynb #ed9e7b48
 import hashlib, math, os, shutil, tempfile, warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..methods.method import Method, get_method, list_methods, load_method
 from ..methods.surrogate import Surrogate, SurrogateMethod
 from ..saved import digest, read_sealed, write_sealed
 
-# %% ../../nbs/use/00_solver.ipynb #119071e0
+# %% ../../nbs/use/00_solver.ipynb #272984f8
 def surrogate_for(rows:int,      # to train with
                  ) -> Surrogate:
     "A surrogate of several members whose training suits a table of this length"
@@ -55,7 +55,7 @@ def predicted_error(judge:Surrogate,         # a fitted surrogate
         found.append(misfit + quality["mse"] / 2 * (1 + spread))
     return torch.cat(found).view(x.shape[:2])
 
-# %% ../../nbs/use/00_solver.ipynb #a9fd5fdb
+# %% ../../nbs/use/00_solver.ipynb #b3fb82a8
 def asks_simulator(method:Method,   # of any kind
                   ) -> bool:
     "It learns from each answer of a simulator, which a table has not"
@@ -85,7 +85,7 @@ def train_both(method:Method,      # not fitted
     if isinstance(method, SurrogateMethod): method = replace(method, surrogate=judge)
     return method.fit(data, seed, progress=progress), judge
 
-# %% ../../nbs/use/00_solver.ipynb #e78ae98d
+# %% ../../nbs/use/00_solver.ipynb #e2f6b138
 @dataclass
 class Solver:
     "A method that learned from a table, the surrogate that judges it, and the names of the columns"
@@ -141,7 +141,7 @@ def train_solver(x:tuple[list[str], np.ndarray],   # names and values (n, dx) of
     learned, quality = fingerprint(designs, measured), held_out_quality(judge, data)
     return Solver(x_names, y_names, box, name, learned, quality, method, judge)
 
-# %% ../../nbs/use/00_solver.ipynb #59165dfa
+# %% ../../nbs/use/00_solver.ipynb #12dcab48
 FORMAT = "invnb solver 2"
 
 def save_solver(solver:Solver,     # fitted
@@ -196,7 +196,7 @@ def _check_sizes(solver:Solver) -> None:
         if (sizes["dx"], sizes["dy"]) != (dx, dy): raise ValueError("sizes and names differ")
     if solver.bounds.shape != (2, dx): raise ValueError("bounds and names differ")
 
-# %% ../../nbs/use/00_solver.ipynb #2e80ab5a
+# %% ../../nbs/use/00_solver.ipynb #19e9cf09
 def nearest_row(y:np.ndarray,        # (n, dy) measurements of the table
                 targets:np.ndarray,  # (N, dy)
                ) -> list[float]:     # N mean squared distances
@@ -212,8 +212,8 @@ def report_text(solver:Solver,                    # that answered
     "How good the surrogate is, and the best candidate of the first targets"
     shown, more = _best(solver, found, nearest, width, most), found.target.max() - most
     notes = ["predicted_error: mean squared distance from the target in units of y, as the "
-             "surrogate expects:\nits misfit, plus its doubt about the design, as large as the "
-             "error on held-out rows on average."]
+             "surrogate expects:\nits misfit, and its doubt about the design, on average as "
+             "large as the error on held-out rows."]
     if nearest is not None:
         notes.append("nearest_row: the distance of the best row of the table, which is known.")
     rest = [f"... and {more} more targets"] if more > 0 else []
@@ -223,10 +223,10 @@ def _quality_text(solver:Solver) -> list[str]:
     q = solver.quality
     r2 = "undefined"
     if q["r2"] is not None: r2 = f"{math.floor(1e4 * q['r2']) / 1e4:.4f}"      # never 1.0000
-    lines = [f"{solver.name}: {len(solver.x)} columns x, {len(solver.y)} columns y, "
+    lines = [f"{solver.name}: x of {len(solver.x)}, y of {len(solver.y)} columns, "
              f"trained on {q['rows'] - q['held']} of {q['rows']} rows",
              f"Surrogate on {q['held']} held-out rows: squared error {q['mse']:.2e}, "
-             f"root {q['mse']**.5:.2e} in units of y, R^2 {r2}"]
+             f"root {q['mse']**.5:.2e} (units of y), R^2 {r2}"]
     if q["r2"] is None or q["r2"] >= .5: return lines
     return [*lines, "It explains less than half of the variance: take the candidates for guesses. "
             "More rows would help."]

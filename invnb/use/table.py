@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['READERS', 'read_table', 'need', 'read_tables', 'check_out', 'check_folder', 'write_table']
 
-# %% ../../nbs/use/00_table.ipynb #d9afd07d
+# %% ../../nbs/use/00_table.ipynb #d42731a8
 import io, os, warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ import numpy as np, pandas as pd
 from .columns import Table, brief, decimal_mark, listing, wrong_width
 from .layout import find_head, is_comment, name_columns, read_text, spread
 
-# %% ../../nbs/use/00_table.ipynb #37d62456
+# %% ../../nbs/use/00_table.ipynb #291db347
 class _Refused(ValueError): "The file is in order, but it is no table of numbers"
 
 def _read_excel(path:Path, known:Collection[str]) -> Table:
@@ -54,7 +54,7 @@ def _numeric(column:pd.Series) -> pd.Series:
     plain = all(isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in column)
     return column.astype("float64" if plain and len(column) else object)
 
-# %% ../../nbs/use/00_table.ipynb #12d527cc
+# %% ../../nbs/use/00_table.ipynb #1b64dd27
 def _read_parquet(path:Path, known:Collection[str]) -> Table:
     "All columns of a Parquet file, and an index that has a name"
     frame = pd.read_parquet(path)
@@ -81,7 +81,8 @@ def _matrices(path:Path) -> dict[str, np.ndarray]:
     "What MATLAB saved as matrices of numbers; other things only by their shape"
     from scipy.io import loadmat
     found = {name: value for name, value in loadmat(path).items() if isinstance(value, np.ndarray)}
-    def plain(a:np.ndarray) -> np.ndarray: return a if a.dtype.kind in "iufc" else np.empty(a.shape, "U1")
+    def plain(a:np.ndarray) -> np.ndarray:
+        return a if a.dtype.kind in "iufc" else np.empty(a.shape, "U1")
     return {name: plain(a) for name, a in found.items()}
 
 def _array_table(path:Path, arrays:Mapping[str, np.ndarray]) -> Table:
@@ -111,7 +112,7 @@ def _upright(a:np.ndarray, alone:bool) -> np.ndarray:
 def _called(name:str, columns:int) -> list[str]:
     return [name] if name and columns == 1 else [f"{name}{j + 1}" for j in range(columns)]
 
-# %% ../../nbs/use/00_table.ipynb #a1950966
+# %% ../../nbs/use/00_table.ipynb #24ae5852
 # what it is, its library, the extra that brings it, its reader
 READERS:dict[str, tuple[str, str, str, Callable[[Path, Collection[str]], Table]]] = {
     ".xlsx": ("an Excel workbook", "openpyxl", "excel", _read_excel),
@@ -162,7 +163,7 @@ def need(library:str,  # that is optional
     raise ValueError(f"{path}: {path.suffix} needs {library}, which is not installed; "
                      f"pip install 'invnb[{extra}]', or use CSV")
 
-# %% ../../nbs/use/00_table.ipynb #0fa0a917
+# %% ../../nbs/use/00_table.ipynb #8b7ce019
 def read_tables(paths:Sequence[str|Path],  # one file, or two: designs and measurements
                 known:Collection[str]=(),  # columns that are asked for, if they are known
                ) -> Table:
@@ -192,7 +193,7 @@ def _converted(table:Table) -> pd.DataFrame:
                for j, (_, column) in enumerate(table.frame.items())}
     return pd.DataFrame(columns).set_axis(_rows(len(table.frame)))
 
-# %% ../../nbs/use/00_table.ipynb #bd0a011c
+# %% ../../nbs/use/00_table.ipynb #3409b7f1
 def check_out(out:str|None,                # --out, or None
               inputs:Sequence[str],        # files that must stay
               usual:str="candidates.csv",  # where it goes without --out
