@@ -20,7 +20,9 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out'
            'least_squares_search', 'Spent', 'DirectSearch', 'best_of', 'holm', 'interval', 'paired', 'per_target',
            'r_T', 'simulations_to', 'solved_within', 'Record', 'read_record', 'read_records', 'run', 'figure',
            'published', 'ranking', 'report', 'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks',
-           'spacing', 'uniformity']
+           'spacing', 'uniformity', 'check_designs', 'check_names', 'check_targets', 'checked_prior',
+           'checked_simulate', 'choose_starts', 'column_names', 'column_numbers', 'defined_classes', 'new_net',
+           'revived', 'rows_that_ran', 'score_held_out', 'seal', 'solid_box', 'solve_all', 'uniform_prior']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import *
@@ -75,5 +77,8 @@ _all_ = [
     'RankedSearch', 'GeneticSearch', 'least_squares_search', 'Spent', 'DirectSearch', 'best_of',
     'holm', 'interval', 'paired', 'per_target', 'r_T', 'simulations_to', 'solved_within',
     'Record', 'read_record', 'read_records', 'run', 'figure', 'published', 'ranking', 'report',
-    'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks', 'spacing', 'uniformity'
+    'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks', 'spacing', 'uniformity',
+    'check_designs', 'check_names', 'check_targets', 'checked_prior', 'checked_simulate',
+    'choose_starts', 'column_names', 'column_numbers', 'defined_classes', 'new_net', 'revived',
+    'rows_that_ran', 'score_held_out', 'seal', 'solid_box', 'solve_all', 'uniform_prior'
 ]
