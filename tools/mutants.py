@@ -18,7 +18,7 @@ MUTANTS = [  # notebook, the line as it is, the line made wrong, what that means
     ('bench/interval', 'torch.maximum(above, tail_reach(', 'torch.minimum(above, tail_reach(', 'the shorter of the two reaches of an interval'),
     ('bench/interval', '((v_S - v_SN).clamp(min=0) + v_N)', '(v_S + v_N)', 'chance stands in both parts of an interval'),
     ('bench/store', '!= header["checksum"]', '== header["checksum"]', 'a damaged record is taken, a good one is not'),
-    ('bench/run', 'self.calls > N * budget', 'self.calls > N * (budget + 1)', 'one simulation too many is allowed'),
+    ('bench/run', 'self.calls > len(targets) * budget', 'self.calls > len(targets) * (budget + 1)', 'one simulation too many is allowed'),
     ('bench/run', 'y.append(bought.get(row.tobytes(), missing))', 'y.append(torch.as_tensor(row[:len(missing)]))', 'errors are not taken from what was simulated'),
     ('methods/method', '.square().mean(-1)', '.square().sum(-1)', 'sum instead of mean over the measurement'),
     ('methods/method', 'over = (self.spent + count > self.budget)', 'over = (self.spent + count > self.budget + 1)', 'a target may overdraw its budget'),
