@@ -60,7 +60,7 @@ def main(slow_targets, targets, sizes, epochs):
     load = [os.getloadavg()[0]]
     task = get_task("sine_wave")
     data, y = task.sample(10_000), task.targets(targets)
-    theirs = Surrogate.paper()
+    theirs = Network.paper()
     theirs.epochs = epochs
     surrogates = dict(published=trained("published", theirs, data), default=trained("default", Surrogate(), data))
     slow = {name: NeuralAdjoint(s, AdamSearch(), starts="uniform", n_starts=2048, apart=0.).fit(data) for name, s in surrogates.items()}

@@ -4,29 +4,28 @@
 
 # %% auto #0
 __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry', 'no_bars', 'progress_bar',
-           'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together', 'task_registry', 'register_task',
-           'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task', 'sine_height',
-           'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints', 'arm_hand',
-           'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed', 'ballistics_box',
-           'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight', 'landing_time', 'land_exact', 'land_grid',
-           'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial', 'saved_format',
-           'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Model', 'fitted', 'digest',
-           'write_sealed', 'read_sealed', 'Part', 'to_config', 'from_config', 'subclasses', 'known_classes',
-           'warn_beyond', 'Method', 'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet',
-           'Surrogate', 'fit_seeds', 'FrozenNet', 'SurrogateMethod', 'boundary_loss', 'AdamSearch',
-           'value_and_jacobian', 'damped_step', 'LevenbergMarquardt', 'rank_distinct', 'best_first', 'uniform_starts',
-           'make_bank', 'nearest_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative',
-           'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch',
+           'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together', 'Misfit', 'task_registry',
+           'register_task', 'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task',
+           'sine_height', 'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box',
+           'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed',
+           'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight', 'landing_time',
+           'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
+           'saved_format', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Model',
+           'fitted', 'digest', 'write_sealed', 'read_sealed', 'Part', 'to_config', 'from_config', 'subclasses',
+           'known_classes', 'warn_beyond', 'Method', 'list_methods', 'get_method', 'load_method', 'check_method',
+           'SurrogateNet', 'AnySurrogate', 'Network', 'GaussianProcess', 'Surrogate', 'fit_seeds', 'FrozenNet',
+           'SurrogateMethod', 'boundary_loss', 'AdamSearch', 'value_and_jacobian', 'damped_step', 'LevenbergMarquardt',
+           'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN',
+           'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch',
            'least_squares_search', 'Spent', 'DirectSearch', 'best_of', 'holm', 'interval', 'paired', 'per_target',
            'r_T', 'simulations_to', 'solved_within', 'Record', 'read_record', 'read_records', 'run', 'figure',
            'published', 'ranking', 'report', 'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks',
-           'spacing', 'uniformity', 'check_designs', 'check_names', 'check_targets', 'checked_prior',
-           'checked_simulate', 'choose_starts', 'column_names', 'column_numbers', 'defined_classes', 'new_net',
-           'revived', 'rows_that_ran', 'score_held_out', 'seal', 'solid_box', 'solve_all', 'uniform_prior']
+           'spacing', 'uniformity']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import *
 from .nets import *
+from .misfit import Misfit
 from .saved import *
 from .tasks.task import *
 from .tasks.sine_wave import *
@@ -36,7 +35,10 @@ from .tasks.stack import stack
 from .tasks.shell import shell
 from .tasks.metamaterial import from_official, metamaterial
 from .methods.method import *
-from .methods.surrogate import *
+from .methods.network import *
+from .methods.process import GaussianProcess
+from .methods.surrogate import FrozenNet, Surrogate, SurrogateMethod
+from .methods.descent import *
 from .methods.neural_adjoint import *
 from .methods.closed_loop import ClosedLoop
 from .methods.tandem import Tandem
@@ -58,27 +60,25 @@ from .bench.report import figure, report
 from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, uniformity
 
 _all_ = [
-    'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry', 'no_bars',
-    'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together',
-    'task_registry', 'register_task', 'check_parts', 'reachable', 'Task', 'check_task',
-    'draw_spectra', 'list_tasks', 'get_task', 'sine_height', 'draw_sine', 'sine_wave',
-    'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints', 'arm_hand',
-    'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed', 'ballistics_box',
-    'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight', 'landing_time', 'land_exact',
-    'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
-    'saved_format', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till',
-    'Model', 'fitted', 'digest', 'write_sealed', 'read_sealed', 'Part', 'to_config',
-    'from_config', 'subclasses', 'known_classes', 'warn_beyond', 'Method', 'list_methods',
-    'get_method', 'load_method', 'check_method', 'SurrogateNet', 'Surrogate', 'fit_seeds',
+    'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry',
+    'no_bars', 'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train',
+    'train_together', 'Misfit', 'task_registry', 'register_task', 'check_parts', 'reachable',
+    'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task', 'sine_height', 'draw_sine',
+    'sine_wave', 'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints',
+    'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed',
+    'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight',
+    'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell',
+    'from_official', 'metamaterial', 'saved_format', 'method_registry', 'register_method',
+    'resimulation_error', 'Search', 'Till', 'Model', 'fitted', 'digest', 'write_sealed',
+    'read_sealed', 'Part', 'to_config', 'from_config', 'subclasses', 'known_classes',
+    'warn_beyond', 'Method', 'list_methods', 'get_method', 'load_method', 'check_method',
+    'SurrogateNet', 'AnySurrogate', 'Network', 'GaussianProcess', 'Surrogate', 'fit_seeds',
     'FrozenNet', 'SurrogateMethod', 'boundary_loss', 'AdamSearch', 'value_and_jacobian',
-    'damped_step', 'LevenbergMarquardt', 'rank_distinct', 'best_first', 'uniform_starts',
-    'make_bank', 'nearest_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop',
-    'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch',
-    'RankedSearch', 'GeneticSearch', 'least_squares_search', 'Spent', 'DirectSearch', 'best_of',
-    'holm', 'interval', 'paired', 'per_target', 'r_T', 'simulations_to', 'solved_within',
-    'Record', 'read_record', 'read_records', 'run', 'figure', 'published', 'ranking', 'report',
-    'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks', 'spacing', 'uniformity',
-    'check_designs', 'check_names', 'check_targets', 'checked_prior', 'checked_simulate',
-    'choose_starts', 'column_names', 'column_numbers', 'defined_classes', 'new_net', 'revived',
-    'rows_that_ran', 'score_held_out', 'seal', 'solid_box', 'solve_all', 'uniform_prior'
+    'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint',
+    'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN',
+    'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search',
+    'Spent', 'DirectSearch', 'best_of', 'holm', 'interval', 'paired', 'per_target', 'r_T',
+    'simulations_to', 'solved_within', 'Record', 'read_record', 'read_records', 'run', 'figure',
+    'published', 'ranking', 'report', 'summary', 'table', 'different', 'plot_ranks',
+    'posterior_ranks', 'spacing', 'uniformity'
 ]

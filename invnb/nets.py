@@ -47,35 +47,55 @@ def mlp(sizes:Sequence[int],      # widths from input to output, e.g. [2, 128, 1
 
 # %% ../nbs/ground/01_nets.ipynb #56a167c7
 class Standardize(nn.Module):
-    "To zero mean and unit variance a column, and `inverse` back"
+    "To zero mean and unit variance a column, of its logarithm where asked, and `inverse` back"
     mean:Tensor
     std:Tensor
+    log:Tensor       # (width,) of bool
 
     def __init__(self,
                  width:int):  # columns
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("std", torch.ones(width))
+        self.register_buffer("log", torch.zeros(width, dtype=torch.bool))
 
     def fit(self,
             x:Tensor,         # (n, width) rows from which mean and deviation are taken
+            log:Tensor|None=None,  # (width,) of bool: columns to be taken as logarithms
            ) -> Self:
         "Take mean and deviation from the rows of `x`"
-        std, largest = x.double().std(0), x.double().abs().amax(0)
-        self.mean.copy_(x.double().mean(0))
-        self.std.copy_(torch.where(std > 1e-12 * (1 + largest), std, 1.))
+        if log is not None: self.log.copy_(log)
+        z = self.logs(x.double())
+        std, largest = z.std(0, correction=int(len(z) > 1)), z.abs().amax(0)
+        self.mean.copy_(z.mean(0))
+        self.std.copy_(torch.where(std > 1e-12 * (1e-300 + largest), std, 1.))
         return self
+
+    def logs(self,
+             x:Tensor,        # (n, width) in the user's units
+            ) -> Tensor:      # (n, width), a logarithm where that was asked for
+        "Logarithms of the columns that are learned as such"
+        if not self.log.any(): return x
+        return torch.where(self.log, x.clamp_min(torch.finfo(x.dtype).tiny).log(), x)
 
     def forward(self,
                 x:Tensor,     # (n, width) in the user's units
                ) -> Tensor:   # (n, width) in standard deviations from the mean
-        return (x - self.mean) / self.std
+        return (self.logs(x) - self.mean) / self.std
 
     def inverse(self,
                 z:Tensor,     # (n, width) in standard deviations from the mean
                ) -> Tensor:   # (n, width) in the user's units
         "Back to the user's units"
-        return z * self.std + self.mean
+        x = z * self.std + self.mean
+        return torch.where(self.log, x.exp(), x) if self.log.any() else x
+
+    def slope(self,
+              x:Tensor,       # (n, width) in the user's units
+             ) -> Tensor:     # (n, width)
+        "How fast `forward` rises there"
+        tiny = torch.finfo(x.dtype).tiny
+        return torch.where(self.log, 1 / x.clamp_min(tiny), 1.) / self.std
 
 # %% ../nbs/ground/01_nets.ipynb #bbd2f16e
 def train(net:nn.Module,                            # trained in place, to its best checkpoint

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from .misfit import Misfit
+
 # %% ../nbs/ground/06_saved.ipynb #2461d83d
 def digest(content:bytes,  # of a file
           ) -> str:       # 32 letters
@@ -96,6 +98,7 @@ class Model:
     net:nn.Module            # all that was learned
     sizes:dict[str, Any]     # what `build` made it from
     seen:Tensor              # (2, dy) the lowest and the highest measurements of the training
+    misfit:Misfit            # how its measurements are compared
 
     def build(self, *args:Any,       # sizes by position
               **sizes:Any,           # or by name, `dx`, `dy` and others
@@ -114,6 +117,8 @@ class Model:
         facts = dict(format=saved_format, sizes=self.sizes, model=to_config(self),
                      tensors=digest(tensors))
         if hasattr(self, "seen"): facts["seen"] = self.seen.tolist()
+        if hasattr(self, "misfit"):
+            facts["misfit"] = dict(unit=self.misfit.unit.tolist(), log=self.misfit.log.tolist())
         (folder / "model.safetensors").write_bytes(tensors)
         write_sealed(folder / "config.json", facts)
 
@@ -164,7 +169,10 @@ def revived(cls:type[_M],            # what the model should be
     if not isinstance(model, cls):
         raise ValueError(f"expected a {cls.__name__}, got a {type(model).__name__}")
     model.sizes = config["sizes"]
-    if "seen" in config: model.seen = torch.tensor(config["seen"])
+    if "seen" in config: model.seen = torch.tensor(config["seen"], dtype=torch.float64)
+    if "misfit" in config:
+        unit, log = config["misfit"]["unit"], config["misfit"]["log"]
+        model.misfit = Misfit(torch.tensor(unit, dtype=torch.float64), torch.tensor(log))
     model.net = model.build(**model.sizes)
     model.net.load_state_dict(safetensors.torch.load(tensors))
     model.net.eval().requires_grad_(False)

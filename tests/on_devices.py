@@ -266,11 +266,11 @@ def test_surrogates_there(device):
     task = get_task("robotic_arm")
     data = task.sample(200)
     x = data.held[0]
-    one = Surrogate((16, 16), epochs=3, ensemble=2)
+    one = Network((16, 16), epochs=3, ensemble=2)
     for a, b in zip(fit_seeds(one, data, range(2), device, progress=False), [copy.deepcopy(one).fit(data, seed, device, progress=False) for seed in range(2)]):
         assert a(x).device == device and close(a(x), b(x).cpu()) and a.spread(x.to(device)).device == device and abs(a.error - b.error) < .01
     assert fit_seeds(one, data.to(device), [0], progress=False)[0](x).device == device
-    paper = Surrogate(hidden=(16,), epochs=2, batch_norm=True, schedule="plateau").fit(data, device=device, progress=False)
+    paper = Network(hidden=(16,), epochs=2, batch_norm=True, schedule="plateau").fit(data, device=device, progress=False)
     assert paper(x.to(device)).device == device and math.isfinite(paper.error)
 
 
@@ -278,7 +278,7 @@ def test_surrogates_there(device):
 def test_parts_that_came_fitted_elsewhere(trained, data_at, device, tmp_path):
     task = get_task("robotic_arm")
     data, targets = task.sample(120), task.targets(3, seed=7)
-    surrogate = Surrogate((16,), epochs=2).fit(data, device=trained, progress=False)
+    surrogate = Network((16,), epochs=2).fit(data, device=trained, progress=False)
     first = short("cinn").fit(data, device=trained, progress=False)
     for method in (NeuralAdjoint(surrogate), NeuralAdjoint(surrogate, starts=first), NeuralAdjoint(surrogate, starts=short("tandem")), NeuralAdjoint(surrogate, AdamSearch(steps=3), starts="uniform", n_starts=8),
                    get_method("ranked_search", surrogate=surrogate), get_method("closed_loop", surrogate=surrogate), get_method("genetic_search", surrogate=surrogate, generations=2)):

@@ -18,7 +18,7 @@ def short(name):
     method = get_method(name)
     for field, value in SHORT.items():
         if hasattr(method, field): setattr(method, field, value)
-    if hasattr(method, "surrogate"): method.surrogate = Surrogate(hidden=(32, 32), epochs=5)
+    if hasattr(method, "surrogate"): method.surrogate = Network(hidden=(32, 32), epochs=5)
     if name == "neural_adjoint_paper": method.solver.steps, method.n_starts = 10, 64
     return method
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from invnb.bench.run import run
 from invnb.methods.search import RandomSearch, RankedSearch
-from invnb.methods.surrogate import Surrogate
+from invnb.methods.network import Network
 from invnb.tasks.per_design import PerDesign
 from invnb.tasks.task import Task
 
@@ -45,7 +45,7 @@ def wrong(design):
 
 PROGRAM = """
 def bench(executor):
-    return run(["sine_wave", Task("noted", noted, [[0., 0.], [1., 1.]])], dict(ranked_search=RankedSearch(Surrogate(hidden=(16,), epochs=10)), random_search=RandomSearch()),
+    return run(["sine_wave", Task("noted", noted, [[0., 0.], [1., 1.]])], dict(ranked_search=RankedSearch(Network(hidden=(16,), epochs=10)), random_search=RandomSearch()),
                range(12), folder/"bench", rows=300, targets=5, budget=4, progress=False, executor=executor)
 
 def simulations(executor):

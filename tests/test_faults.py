@@ -11,7 +11,7 @@ from loky import get_reusable_executor
 from invnb.bench.run import run
 from invnb.bench.store import read_record, read_records
 from invnb.methods.search import RandomSearch, RankedSearch
-from invnb.methods.surrogate import Surrogate
+from invnb.methods.network import Network
 from invnb.parallel import isolated, outcomes
 from invnb.tasks.per_design import PerDesign, SimulationCache
 from invnb.tasks.task import Task, get_task
@@ -19,7 +19,7 @@ from invnb.tasks.task import Task, get_task
 SMALL = dict(rows=300, targets=5, budget=4, progress=False)
 
 
-def small_methods(): return dict(ranked_search=RankedSearch(Surrogate(hidden=(16,), epochs=10)), random_search=RandomSearch())
+def small_methods(): return dict(ranked_search=RankedSearch(Network(hidden=(16,), epochs=10)), random_search=RandomSearch())
 def errors(records): return {r.name: r.error for r in records}
 
 
@@ -32,11 +32,11 @@ BENCH = """
 import sys
 from invnb.bench.run import run
 from invnb.methods.search import RandomSearch, RankedSearch
-from invnb.methods.surrogate import Surrogate
+from invnb.methods.network import Network
 from invnb.parallel import open_executor
 if __name__ == "__main__":
     with open_executor(sys.argv[2], 2) as executor:
-        run(["sine_wave", "robotic_arm"], dict(ranked_search=RankedSearch(Surrogate(hidden=(16,), epochs=10)), random_search=RandomSearch()), range(12), sys.argv[1], rows=300, targets=5, budget=4, progress=False, executor=executor, tries=5)
+        run(["sine_wave", "robotic_arm"], dict(ranked_search=RankedSearch(Network(hidden=(16,), epochs=10)), random_search=RandomSearch()), range(12), sys.argv[1], rows=300, targets=5, budget=4, progress=False, executor=executor, tries=5)
     print("finished")
 """
 

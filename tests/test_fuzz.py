@@ -17,7 +17,7 @@ from invnb.methods.method import load_method
 from invnb.methods.neural_adjoint import NeuralAdjoint
 from invnb.methods.cinn import CINN
 from invnb.methods.search import RandomSearch
-from invnb.methods.surrogate import Surrogate
+from invnb.methods.network import Network
 from invnb.nets import seeded
 from invnb.saved import Model, digest, read_sealed, to_config, write_sealed
 from invnb.tasks import metamaterial, rcwa
@@ -134,7 +134,7 @@ def small_table():
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     "Saved models: name -> their folder"
-    made = dict(random_search=RandomSearch(), neural_adjoint=NeuralAdjoint(Surrogate(hidden=(4, 4), epochs=1, ensemble=2), bank=20), surrogate=Surrogate(hidden=(3,), epochs=1), cinn=CINN(transforms=1, hidden=(4,), bins=3, epochs=1))
+    made = dict(random_search=RandomSearch(), neural_adjoint=NeuralAdjoint(Network(hidden=(4, 4), epochs=1, ensemble=2), bank=20), surrogate=Network(hidden=(3,), epochs=1), cinn=CINN(transforms=1, hidden=(4,), bins=3, epochs=1))
     home = tmp_path_factory.mktemp("models")
     for name, model in made.items(): model.fit(small_table(), progress=False).save(home/name)
     return {name: home/name for name in made}
@@ -431,7 +431,7 @@ def solved(tmp_path_factory):
     home = tmp_path_factory.mktemp("solved")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        patch.setattr(solver, "surrogate_for", lambda rows: Surrogate(hidden=(4,), epochs=2, ensemble=2))
+        patch.setattr(solver, "surrogate_for", lambda rows: Network(hidden=(4,), epochs=2, ensemble=2))
         good_table().to_csv("data.csv", index=False)
         Path("wanted.csv").write_text("s1,s2\n0.9,0.2\n1.1,0.25\n")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -456,7 +456,7 @@ def test_solver(solved, tmp_path, file):
 
 def test_solver_of_two(solved, tmp_path, monkeypatch):
     "A judge or a method of another training, both intact, are not taken for those of this one"
-    other = Surrogate(hidden=(4,), epochs=1, ensemble=2).fit(Data(torch.rand(20, 2, generator=stream("a")), torch.rand(20, 2, generator=stream("b"))), progress=False)
+    other = Network(hidden=(4,), epochs=1, ensemble=2).fit(Data(torch.rand(20, 2, generator=stream("a")), torch.rand(20, 2, generator=stream("b"))), progress=False)
     mixed = Path(shutil.copytree(solved/"mine", tmp_path/"mixed"))
     other.save(mixed/"judge")
     with pytest.raises(ValueError, match="its method or its judge is another one"): solver.load_solver(mixed)
@@ -482,7 +482,7 @@ def test_the_whole_command(solved, tmp_path, capsys, monkeypatch, kind):
     if kind == "parquet": pytest.importorskip("pyarrow")
     shutil.copytree(solved, tmp_path/"here")
     monkeypatch.chdir(tmp_path/"here")
-    monkeypatch.setattr(solver, "surrogate_for", lambda rows: Surrogate(hidden=(4,), epochs=1))
+    monkeypatch.setattr(solver, "surrogate_for", lambda rows: Network(hidden=(4,), epochs=1))
     good_table().to_parquet("data.parquet")
     fresh = ["--x", "h1,h 2", "--y", "s1:s2", "--target", "wanted.csv", "--method", "ranked_search"]
     path, args = {"targets": ("wanted.csv", ["--model", "mine", "--target", "wanted.csv"]), "table": ("data.csv", ["data.csv", *fresh]), "table and model": ("data.csv", ["data.csv", *fresh, "--model", "mine"]),

@@ -502,7 +502,7 @@ def fitted_methods():
         method = get_method(name)
         for field, value in SHORT.items():
             if hasattr(method, field): setattr(method, field, value)
-        if hasattr(method, "surrogate"): method.surrogate = Surrogate(hidden=(8, 8), epochs=2)
+        if hasattr(method, "surrogate"): method.surrogate = Network(hidden=(8, 8), epochs=2)
         if name == "neural_adjoint_paper": method.solver.steps, method.n_starts = 3, 8
         before = kept([data.x, data.y, data.bounds, data.valid])
         assert fitted(method.fit(data, seed=1, progress=False)) is method and equal([data.x, data.y, data.bounds, data.valid], before), name
@@ -616,7 +616,7 @@ def test_saved_and_loaded(fitted_methods, tmp_path):
 # ---- the surrogate and the neural adjoint ----
 
 @pytest.fixture(scope="module")
-def surrogate(): return Surrogate(hidden=(6,), epochs=3, ensemble=2).fit(table_of(dx=3, dy=2), seed=1, progress=False)
+def surrogate(): return Network(hidden=(6,), epochs=3, ensemble=2).fit(table_of(dx=3, dy=2), seed=1, progress=False)
 
 @given(st.integers(1, 6), seeds)
 def test_surrogate(surrogate, n, seed):
@@ -640,7 +640,7 @@ def test_before_and_after_a_training(surrogate):
 def test_several_seeds(surrogate):
     data = table_of(dx=3, dy=2)
     for one, seed in zip(fit_seeds(surrogate, data, [1, 2], progress=False), (1, 2)):
-        alone = Surrogate(hidden=(6,), epochs=3, ensemble=2).fit(data, seed, progress=False)
+        alone = Network(hidden=(6,), epochs=3, ensemble=2).fit(data, seed, progress=False)
         assert torch.allclose(one(data.x), alone(data.x), atol=1e-3) and math.isclose(one.error, alone.error, rel_tol=1e-2)
     with pytest.raises(ValueError, match="one_cycle"): fit_seeds(replace(surrogate, schedule="plateau"), data, [1])
     with pytest.raises(RuntimeError, match="not fitted"): fitted(Surrogate())
@@ -1153,7 +1153,7 @@ HEIGHTS, RADII, FREQ = 30 + 25*uniform(5, 2, 4), 40 + 12*uniform(6, 2, 4), frequ
 def made():
     "A task, a surrogate, a method and a search"
     data = table_of(dx=3, dy=2)
-    return types.SimpleNamespace(data=data, task=get_task("robotic_arm"), method=RandomSearch().fit(data), surrogate=Surrogate(hidden=(4,), epochs=1, ensemble=2).fit(data, progress=False),
+    return types.SimpleNamespace(data=data, task=get_task("robotic_arm"), method=RandomSearch().fit(data), surrogate=Network(hidden=(4,), epochs=1, ensemble=2).fit(data, progress=False),
                                  found=Search(2*uniform(7, 2, 6, 3) - 1, uniform(8, 2, 6, 1), torch.zeros(2, 1)))
 
 ARRAYS = {      # whoever takes an array: how to call it, and with what

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from invnb.use.solve import invnb_solve
 from invnb.use.table import read_table
-from invnb.methods.surrogate import Surrogate
+from invnb.methods.network import Network
 
 def command(*data, **options):
     "`invnb_solve` in this process"
@@ -120,7 +120,7 @@ def test_table_of_another_kind(kind, trained, folder, capsys, monkeypatch):
     command("data.csv", **{**GOOD, "model": str(trained/"mine")}, drop_bad_rows=True)
     assert Path("found.csv").read_text() == (trained/"found.csv").read_text()
     assert says in read_table("data.csv").said() or "left out" in says
-    monkeypatch.setattr("invnb.use.solver.surrogate_for", lambda rows: Surrogate(epochs=2))
+    monkeypatch.setattr("invnb.use.solver.surrogate_for", lambda rows: Network(epochs=2))
     command("data.csv", **GOOD, drop_bad_rows=True)
     assert says in capsys.readouterr().out
 
@@ -281,7 +281,7 @@ def test_outside_is_said_in_one_line(trained, folder, capsys):
 
 def test_names_bounds_and_bom(folder, capsys, monkeypatch):
     "Spaces and units in names, a byte order mark, bounds that fix a parameter, a column that is constant, text in a column that is not used"
-    monkeypatch.setattr("invnb.use.solver.surrogate_for", lambda rows: Surrogate(epochs=20))
+    monkeypatch.setattr("invnb.use.solver.surrogate_for", lambda rows: Network(epochs=20))
     good_table().rename(columns=dict(h1="radius (um)", s1="400", flat="500")).assign(note="a, b").to_csv("data.csv", index=False, encoding="utf-8-sig", lineterminator="\r\n")
     Path("wanted.csv").write_text('500,400,s2\n7,1,0.2\n\n')
     Path("bounds.csv").write_text("h2,radius (um)\n0.25,0.1\n0.25,0.9\n")

@@ -19,7 +19,7 @@ reveal_type(method)
 reveal_type(method.solver)
 reveal_type(method.search(task.simulate, task.targets(5), budget=3).best())
 method.propose(task.targets(5), "ten")
-Surrogate(hidden=128)
+Network(hidden=128)
 Data([[0.], [1.]], [[0.], [1.]], valid=[False, True])
 Task("circle", 3, bounds=task.bounds)
 '''

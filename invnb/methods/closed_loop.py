@@ -16,8 +16,9 @@ from torch import Generator, Tensor
 
 from ..core import progress_bar
 from .method import Till, register_method
-from .neural_adjoint import LevenbergMarquardt, NeuralAdjoint, uniform_starts
-from .neural_adjoint import value_and_jacobian
+from .descent import LevenbergMarquardt, Scaled
+from .network import value_and_jacobian
+from .neural_adjoint import NeuralAdjoint, uniform_starts
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #69d03a92
 def error_slope(u:Tensor,        # (N, t, dx) designs simulated so far
@@ -127,12 +128,9 @@ class ClosedLoop(NeuralAdjoint):
               ) -> None:
         "One simulation a target and round: candidates are improved by what `simulate` answers"
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
-        centre, half = box.mean(0), (box[1] - box[0]) / 2
-        unit = net.y_scale.std.square().mean().sqrt()
-        pool = ((pool.double() - centre) / half.clamp_min(1e-30)).clamp(-1, 1)
-        scaled = lambda u: net(centre + half * u) / unit
-        loop = Loop(scaled, pool, targets.double() / unit, budget, self)
+        scaled = Scaled(net, box, self.misfit)
+        pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
+        loop = Loop(scaled, pool, scaled.measure(targets.double()), budget, self)
         for _ in progress_bar(range(budget), "closed loop", "round"):
             u = loop.choose()
-            x = torch.minimum(torch.maximum(centre + half * u, box[0]), box[1])
-            loop.learn(u, simulate(x) / unit)
+            loop.learn(u, scaled.measure(simulate(scaled.design(u))))

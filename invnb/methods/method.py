@@ -10,7 +10,7 @@ __all__ = ['method_registry', 'register_method', 'resimulation_error', 'Search',
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, ClassVar
 
 import numpy as np
 import torch
@@ -18,16 +18,19 @@ from torch import Generator, Tensor
 from typing_extensions import Self
 
 from ..core import Data, Registry, as_matrix, check_count, stream
+from ..misfit import Misfit
 from ..saved import Model, defined_classes, fitted
 
 # %% ../../nbs/methods/00_method.ipynb #fa58f567
 def resimulation_error(y:object,        # (..., dy) simulated: tensor, array, list or DataFrame
                        targets:object,  # (..., dy) wanted
+                       misfit:Misfit|None=None,  # how columns are compared; default: as they are
                       ) -> Tensor:      # (...) infinite where the simulation failed
     "Mean over dy of the squared difference, in float64"
     def numbers(value:object) -> Tensor:
         if isinstance(value, Tensor): return value.double()
         return torch.as_tensor(np.asarray(value, dtype=float))
+    if misfit: return misfit.error(numbers(y), numbers(targets))
     missed = (numbers(y) - numbers(targets)).square().mean(-1)
     return missed.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
@@ -37,11 +40,12 @@ class Search:
     x:Tensor         # (N, T, dx) designs
     y:Tensor         # (N, T, dy) their measurements
     targets:Tensor   # (N, dy) what was wanted
+    misfit:Misfit|None=None  # how columns are compared; default: as they are
 
     @property
     def error(self) -> Tensor:      # (N, T)
         "The re-simulation error of each design"
-        return resimulation_error(self.y, self.targets[:, None])
+        return resimulation_error(self.y, self.targets[:, None], self.misfit)
 
     def best(self) -> Tensor:       # (N, dx)
         "The best design of each target"
@@ -57,8 +61,10 @@ class Till:
     def __init__(self, simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, dy)
                  targets:Tensor,                             # (N, dy) who may buy
                  budget:int,                                 # simulations a target may buy
+                 misfit:Misfit|None=None,                    # how columns are compared
                 ):
         self.simulate, self.targets, self.budget = simulate, targets, budget
+        self.misfit = misfit
         self.spent = torch.zeros(len(targets), dtype=torch.long)
         self.x:Tensor|None = None
         self.y:Tensor|None = None
@@ -90,7 +96,7 @@ class Till:
         "What was bought"
         if self.x is None or self.y is None:
             raise ValueError("search: expected simulations, got none")
-        return Search(self.x, self.y, self.targets.to(self.y.device))
+        return Search(self.x, self.y, self.targets.to(self.y.device), self.misfit)
 
 # %% ../../nbs/methods/00_method.ipynb #da42c6b3
 def warn_beyond(targets:Tensor,   # (N, dy) what is wanted
@@ -109,11 +115,16 @@ def warn_beyond(targets:Tensor,   # (N, dy) what is wanted
 # %% ../../nbs/methods/00_method.ipynb #ed27a255
 def check_targets(model:Model,          # fitted
                   targets:object,  # (N, dy) what is wanted: tensor, array, list or DataFrame
-                 ) -> Tensor:           # (N, dy) float32, where the network is
+                 ) -> Tensor:           # (N, dy) where the network is, in its precision
     "Targets as a network takes them; a warning where they lie beyond all that it has seen"
     net, width = fitted(model).net, model.sizes["dy"]
-    device = next(iter(net.state_dict().values())).device
-    wanted = as_matrix("targets", targets, width=width).to(device, torch.float32)
+    learned = next(v for v in net.state_dict().values() if v.is_floating_point())
+    wanted = as_matrix("targets", targets, width=width).to(learned)
+    bad = (wanted <= 0) & model.misfit.log.to(wanted.device)
+    if bad.any():
+        row, column = bad.nonzero()[0].tolist()
+        raise ValueError(f"targets: expected a positive number in column {column}, which is "
+                         f"compared by its logarithm, got {wanted[row, column]:g} in row {row}")
     warn_beyond(wanted, model.seen.to(wanted))
     return wanted
 
@@ -121,6 +132,7 @@ def check_targets(model:Model,          # fitted
 class Method(Model):
     "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
     exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
+    precision:ClassVar[torch.dtype|None] = torch.float32   # of the data it learns; None: as they are
 
     def fit(self, data:Data,                    # what to learn from
             seed:int=0,                         # of weights, order and all else that is random
@@ -130,10 +142,11 @@ class Method(Model):
         "Learn from `data`; returns the method itself"
         if not isinstance(data, Data):
             raise ValueError(f"data: expected Data(x, y), got {type(data).__name__}")
-        data = data.to(device, torch.float32)
+        self.misfit = Misfit.of(data)
+        data = data.to(device, self.precision)
         self.learn(data, seed, progress)
         self.net.eval().requires_grad_(False)
-        self.seen = torch.stack([data.y.amin(0), data.y.amax(0)]).cpu().float()
+        self.seen = torch.stack([data.y.amin(0), data.y.amax(0)]).cpu()
         return self
 
     def propose(self, targets:object,  # (N, dy) what is wanted: tensor, array, list or DataFrame
@@ -152,7 +165,7 @@ class Method(Model):
               ) -> Search:
         "Spend `budget` simulations on each target"
         wanted = check_targets(self, targets)
-        till = Till(simulate, wanted, check_count("budget", budget))
+        till = Till(simulate, wanted, check_count("budget", budget), self.misfit)
         self.spend(till, wanted, budget, stream(type(self).__name__, "propose", seed))
         return till.receipt()
 

@@ -9,7 +9,7 @@ __all__ = ['RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_searc
 import itertools
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from ..core import Data, check_count, progress_bar, stream
 from .method import Method, Till, register_method
-from .neural_adjoint import rank_distinct, uniform_starts
+from .neural_adjoint import nearest_rows, rank_apart, uniform_starts
 from .surrogate import FrozenNet, SurrogateMethod
 
 # %% ../../nbs/methods/11_search.ipynb #23279ac0
@@ -54,9 +54,7 @@ class RankedSearch(SurrogateMethod):
         size = max(n, check_count("proposals", self.proposals))
         x = uniform_starts((size,), self.net.bounds, generator)
         y = self.net.surrogate(x)
-        exact = 'donot_use_mm_for_euclid_dist'     # the faster way rounds small misfits to nothing
-        misfit = lambda part: torch.cdist(part, y, compute_mode=exact)
-        return torch.cat([x[misfit(part).topk(n, largest=False).indices]
+        return torch.cat([x[nearest_rows(y, part, n, self.misfit)]
                           for part in progress_bar(targets.split(1024), "ranking", "part")])
 
 # %% ../../nbs/methods/11_search.ipynb #ff0a8a46
@@ -72,14 +70,14 @@ class GeneticSearch(SurrogateMethod):
     apart:float=.005               # candidates closer than this (in half widths) are the same
     chunk:int=8192                 # designs in memory at once
 
-    def build(self, dx:int, dy:int, rows:int=0) -> FrozenNet:
-        net = super().build(dx, dy)
-        net.register_buffer("designs", torch.zeros(rows, dx))
+    def build(self, dx:int, dy:int, surrogate:dict[str, Any]|None=None, rows:int=0) -> FrozenNet:
+        net = super().build(dx, dy, surrogate)
+        net.register_buffer("designs", torch.zeros(rows, dx).to(net.bounds))
         return net
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:
         super().learn(data, seed, progress)
-        x, (lower, upper) = data.train[0], data.bounds
+        x, (lower, upper) = data.train[0].to(self.net.bounds), self.net.bounds
         self.sizes["rows"], self.net.designs = len(x), torch.minimum(torch.maximum(x, lower), upper)
 
     def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
@@ -98,7 +96,7 @@ class GeneticSearch(SurrogateMethod):
         draw = lambda kind, *shape: kind(*shape, generator=generator).to(targets.device)
         rows = draw(partial(torch.randint, len(designs)), (size,))
         x = designs[rows].expand(len(targets), -1, -1)
-        misfit = self.misfit(x, targets)
+        misfit = self.expected_error(x, targets)
         pick = lambda x, rows: x.gather(1, rows[..., None].expand(-1, -1, x.shape[2]))
         for generation in range(check_count("generations", self.generations)):
             shape, width = x.shape[1:], self.step * self.cooling**generation * (upper - lower) / 2
@@ -111,12 +109,12 @@ class GeneticSearch(SurrogateMethod):
             child = child + move * (draw(torch.rand, shape) < self.mutation)
             child = torch.minimum(torch.maximum(child, lower), upper)
             # elitism: a mother leaves only for a better child
-            value = self.misfit(child, targets)
+            value = self.expected_error(child, targets)
             better = value < misfit
             x = torch.where(better[..., None], child, x)
             misfit = torch.where(better, value, misfit)
         half = ((upper - lower) / 2).clamp_min(1e-30)
-        return pick(x, rank_distinct(x / half, misfit, self.apart))
+        return pick(x, rank_apart(x / half, misfit, self.apart))
 
 # %% ../../nbs/methods/11_search.ipynb #dc46457e
 def least_squares_search(simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, dy)

@@ -6,14 +6,17 @@
 __all__ = ['trusted_box', 'imagine', 'Tandem']
 
 # %% ../../nbs/methods/04_tandem.ipynb #947ea2f2
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from ..core import Data, stream
 from .method import register_method
-from .neural_adjoint import boundary_loss, uniform_starts
+from .descent import boundary_loss
+from .network import AnySurrogate, Network
+from .neural_adjoint import uniform_starts
 from .surrogate import FrozenNet, SurrogateMethod
 from ..nets import mlp, seeded, train
 
@@ -44,15 +47,17 @@ def imagine(data:Data,            # the table
 @dataclass
 class Tandem(SurrogateMethod):
     "An inverse network trained through a frozen surrogate (Liu et al. 2018): one answer a target"
+    surrogate:AnySurrogate=field(default_factory=Network)  # trained through at every step
     hidden:tuple[int, ...]=(128, 128, 128)  # widths of the inverse network's hidden layers
     epochs:int=150          # passes over the measurements, of the table and as many imagined ones
     batch:int=512           # rows a step
     lr:float=5e-3           # highest learning rate
     boundary:float=.3       # weight of a half width outside, against a squared deviation missed
     reach:float=2.4         # standard deviations from their mean within which designs are trusted
+    precision = torch.float32
 
-    def build(self, dx:int, dy:int) -> FrozenNet:
-        net = super().build(dx, dy)
+    def build(self, dx:int, dy:int, surrogate:dict[str, Any]|None=None) -> FrozenNet:
+        net = super().build(dx, dy, surrogate)
         with torch.random.fork_rng(devices=[]): net.inverse = mlp([dy, *self.hidden, dx])
         return net
 

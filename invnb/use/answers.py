@@ -109,7 +109,7 @@ def from_task(task:Task,            # with its simulator
              ) -> Problem:
     "A problem with a simulator"
     data = (task.sample(rows) if data is None else data).to('cpu', torch.float32)
-    surrogate = Surrogate(epochs=EPOCHS).fit(data, progress=False)
+    surrogate = Network(epochs=EPOCHS).fit(data, progress=False)
     quality = held_out_quality(surrogate, data)
     return Problem(task, data, surrogate, quality, task.targets(40, seed=7))
 

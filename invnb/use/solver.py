@@ -28,7 +28,7 @@ def surrogate_for(rows:int,      # to train with
     "A surrogate of several members whose training suits a table of this length"
     batch, steps, members = (32, 2000, 4) if rows <= 2000 else (128, 6300, 2)
     epochs = max(20, math.ceil(steps / math.ceil(rows / batch)))
-    return Surrogate(batch=batch, epochs=epochs, ensemble=members)
+    return Network(batch=batch, epochs=epochs, ensemble=members)
 
 def held_out_quality(judge:Surrogate,   # fitted
                      data:Data,         # what it learned from
