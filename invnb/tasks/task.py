@@ -114,13 +114,14 @@ def rows_that_ran(name:str,      # of the task, for the message
                   y:Tensor,      # (n, dy) their measurements; a failed one is a row with NaN
                   bounds:Tensor, # (2, dx) the box of the task
                   valid:Tensor,  # (n,) True where a row is held out
+                  same_unit:bool=True,  # are columns of y compared as they are?
                  ) -> Data:
     "A data set of the designs whose simulation did not fail"
     ran = y.isfinite().all(1)
     if ran.sum() < 5:
         got = f"{int(ran.sum())} of {len(x)}"
         raise ValueError(f"simulate of {name}: expected at least 5 designs that run, got {got}")
-    return Data(x[ran], y[ran], bounds, valid[ran])
+    return Data(x[ran], y[ran], bounds, valid[ran], same_unit=same_unit)
 
 def reachable(name:str,             # of the task, for the message
               simulate:_Simulate,   # (n, dx) -> (n, dy)
@@ -151,13 +152,15 @@ class Task:
     y_names:tuple[str, ...]=()           # quantity and unit of each column of y; may be left out
     y_axis:tuple[str, Tensor]|None=None  # where y is a curve: ("frequency (THz)", (dy,) values)
     draw:_Draw|None=None                 # x (n, dx), y (dy,) or None, axes -> a picture in them
+    same_unit:bool=True                  # False: columns of y are compared by their own spreads
     raw:_Simulate=field(init=False)      # `simulate` as it was given; its field holds a checked one
     draw_prior:_Prior=field(init=False)  # `prior` as it was given; its field holds a checked one
     if TYPE_CHECKING:
         def __init__(self, name:str, simulate:_Simulate, bounds:ArrayLike, prior:_Prior|None=None,
                      version:int=1, x_names:Sequence[str]=(), x_offset:ArrayLike|None=None,
                      x_scale:ArrayLike|None=None, y_names:Sequence[str]=(),
-                     y_axis:tuple[str, ArrayLike]|None=None, draw:_Draw|None=None) -> None: ...
+                     y_axis:tuple[str, ArrayLike]|None=None, draw:_Draw|None=None,
+                     same_unit:bool=True) -> None: ...
     def __post_init__(self) -> None:
         check_parts(self.name, dict(simulate=self.simulate, prior=self.prior, draw=self.draw))
         put = partial(object.__setattr__, self)
@@ -182,7 +185,8 @@ class Task:
         rest = n - max(1, round(held_out * check_count("n", n, 5)))
         x = torch.cat([self.prior(rest, self._stream("train", seed)),
                        self.prior(n - rest, self._stream("valid", seed))])
-        return rows_that_ran(self.name, x, self.simulate(x), self.bounds, torch.arange(n) >= rest)
+        valid = torch.arange(n) >= rest
+        return rows_that_ran(self.name, x, self.simulate(x), self.bounds, valid, self.same_unit)
     def targets(self, n:int,             # how many
                 seed:int=0,              # which set; never a stream of a training or validation set
                ) -> Tensor:              # (n, dy)
