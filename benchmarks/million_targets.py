@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from invnb.core import no_bars
 from invnb.use.many_targets import propose_to_file
 from invnb.methods.neural_adjoint import NeuralAdjoint
+from invnb.methods.surrogate import Surrogate
 from invnb.tasks.task import get_task
 
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -28,7 +29,8 @@ def matrix_speed(rows, width, seconds=2.):
 
 def main(N):
     task = get_task("robotic_arm")
-    method = NeuralAdjoint().fit(task.sample(10_000, 0), progress=False)
+    method = NeuralAdjoint(Surrogate(calls=10 * N)).fit(task.sample(10_000, 0), progress=False)
+    print(f"surrogate for {10 * N:,} calls: {method.surrogate.why}")
     targets = task.targets(N, 7)
     print(f"{N} targets, {torch.get_num_threads()} threads; peak memory before: {peak():.0f} MiB")
     counter = FlopCounterMode(display=False)

@@ -4,42 +4,53 @@
 
 # %% auto #0
 __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry', 'no_bars', 'progress_bar',
-           'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together', 'Misfit', 'task_registry',
-           'register_task', 'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task',
-           'sine_height', 'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box',
-           'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed',
-           'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight', 'landing_time',
-           'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
-           'saved_format', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Model',
-           'fitted', 'digest', 'write_sealed', 'read_sealed', 'Part', 'to_config', 'from_config', 'subclasses',
-           'known_classes', 'warn_beyond', 'Method', 'list_methods', 'get_method', 'load_method', 'check_method',
-           'SurrogateNet', 'AnySurrogate', 'Network', 'GaussianProcess', 'Surrogate', 'fit_seeds', 'FrozenNet',
-           'SurrogateMethod', 'boundary_loss', 'AdamSearch', 'value_and_jacobian', 'damped_step', 'LevenbergMarquardt',
+           'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together', 'Misfit', 'Model', 'fitted',
+           'Part', 'task_registry', 'register_task', 'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra',
+           'list_tasks', 'get_task', 'sine_height', 'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box',
+           'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time',
+           'fall_speed', 'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight',
+           'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell', 'from_official',
+           'metamaterial', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
+           'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
+           'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet', 'SurrogateMethod',
+           'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch', 'damped_step', 'LevenbergMarquardt',
            'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN',
            'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch',
-           'least_squares_search', 'Spent', 'DirectSearch', 'best_of', 'holm', 'interval', 'paired', 'per_target',
-           'r_T', 'simulations_to', 'solved_within', 'Record', 'read_record', 'read_records', 'run', 'figure',
-           'published', 'ranking', 'report', 'summary', 'table', 'different', 'plot_ranks', 'posterior_ranks',
+           'least_squares_search', 'Spent', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to',
+           'solved_within', 'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
+           'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks', 'posterior_ranks',
            'spacing', 'uniformity']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
-from .core import *
-from .nets import *
+from .core import (
+    as_matrix, check_count, stream, Data, as_bounds, held_out, Registry, no_bars,
+    progress_bar)
+from .nets import ACTIVATIONS, seeded, mlp, Standardize, train, train_together
 from .misfit import Misfit
-from .saved import *
-from .tasks.task import *
-from .tasks.sine_wave import *
-from .tasks.robotic_arm import *
-from .tasks.ballistics import *
+from .saved import Model, fitted, Part
+from .tasks.task import (
+    task_registry, register_task, check_parts, reachable, Task, check_task, draw_spectra,
+    list_tasks, get_task)
+from .tasks.sine_wave import sine_height, draw_sine, sine_wave
+from invnb.tasks.robotic_arm import (
+    link_lengths, arm_spread, arm_box, arm_paper_box, arm_joints, arm_hand, arm_prior,
+    draw_arm, robotic_arm)
+from .tasks.ballistics import (
+    relaxation_time, fall_speed, ballistics_box, ballistics_paper_box, ballistics_prior,
+    launch, flight, landing_time, land_exact, land_grid, draw_flights, ballistics)
 from .tasks.stack import stack
 from .tasks.shell import shell
 from .tasks.metamaterial import from_official, metamaterial
-from .methods.method import *
-from .methods.network import *
+from .methods.method import (
+    method_registry, register_method, resimulation_error, Search, Till, Method,
+    list_methods, get_method, load_method, check_method)
+from .methods.contract import SurrogateNet, AnySurrogate, value_and_jacobian
+from .methods.network import Network, fit_seeds
 from .methods.process import GaussianProcess
-from .methods.surrogate import FrozenNet, Surrogate, SurrogateMethod
-from .methods.descent import *
-from .methods.neural_adjoint import *
+from .methods.surrogate import Surrogate, FrozenNet, SurrogateMethod
+from .methods.robust import sensitivity, production_yield
+from .methods.descent import boundary_loss, AdamSearch, damped_step, LevenbergMarquardt
+from .methods.neural_adjoint import uniform_starts, NeuralAdjoint, neural_adjoint_paper
 from .methods.closed_loop import ClosedLoop
 from .methods.tandem import Tandem
 from .methods.generative import Generative
@@ -48,37 +59,37 @@ from .methods.cvae import CVAE
 from .methods.inn import INN
 from .methods.cinn import CINN
 from .methods.flow_matching import FlowMatching
-from .methods.search import *
+from .methods.search import (
+    RandomSearch, RankedSearch, GeneticSearch, least_squares_search, Spent, DirectSearch)
 from .bench.metrics import best_of, per_target, r_T, simulations_to, solved_within
-from .bench.interval import interval
 from .bench.paired import holm, paired
+from .bench.interval import interval
 from .bench.store import Record, read_record, read_records
 from .bench.run import run
+from .bench.report import figure, report
 from .bench.table import published, summary, table
 from .bench.ranking import ranking
-from .bench.report import figure, report
 from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, uniformity
 
 _all_ = [
     'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry',
     'no_bars', 'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train',
-    'train_together', 'Misfit', 'task_registry', 'register_task', 'check_parts', 'reachable',
-    'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task', 'sine_height', 'draw_sine',
-    'sine_wave', 'link_lengths', 'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints',
-    'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time', 'fall_speed',
-    'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight',
-    'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell',
-    'from_official', 'metamaterial', 'saved_format', 'method_registry', 'register_method',
-    'resimulation_error', 'Search', 'Till', 'Model', 'fitted', 'digest', 'write_sealed',
-    'read_sealed', 'Part', 'to_config', 'from_config', 'subclasses', 'known_classes',
-    'warn_beyond', 'Method', 'list_methods', 'get_method', 'load_method', 'check_method',
-    'SurrogateNet', 'AnySurrogate', 'Network', 'GaussianProcess', 'Surrogate', 'fit_seeds',
-    'FrozenNet', 'SurrogateMethod', 'boundary_loss', 'AdamSearch', 'value_and_jacobian',
+    'train_together', 'Misfit', 'Model', 'fitted', 'Part', 'task_registry', 'register_task',
+    'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task',
+    'sine_height', 'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box',
+    'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm',
+    'relaxation_time', 'fall_speed', 'ballistics_box', 'ballistics_paper_box',
+    'ballistics_prior', 'launch', 'flight', 'landing_time', 'land_exact', 'land_grid',
+    'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
+    'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
+    'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
+    'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet',
+    'SurrogateMethod', 'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch',
     'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint',
     'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN',
     'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search',
-    'Spent', 'DirectSearch', 'best_of', 'holm', 'interval', 'paired', 'per_target', 'r_T',
-    'simulations_to', 'solved_within', 'Record', 'read_record', 'read_records', 'run', 'figure',
-    'published', 'ranking', 'report', 'summary', 'table', 'different', 'plot_ranks',
+    'Spent', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to', 'solved_within',
+    'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
+    'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks',
     'posterior_ranks', 'spacing', 'uniformity'
 ]

@@ -19,15 +19,15 @@ TINY = 1e-37     # below all that has a unit; float32 can hold it
 
 def spans_decades(values:Tensor,   # (n, columns)
                  ) -> Tensor:      # (columns,) of bool
-    "Positive columns whose middle 90 % cover more than three decades: logarithms suit them"
+    "Positive columns whose middle 80 % cover more than three decades: logarithms suit them"
     values = values.double()
     sample = values[torch.linspace(0, len(values) - 1, min(len(values), 10_000)).long()]
-    low, high = sample.quantile(torch.tensor([.05, .95]).to(sample), dim=0)
+    low, high = sample.quantile(torch.tensor([.1, .9]).to(sample), dim=0)
     return (values.amin(0) > 0) & (high > 1e3 * low)
 
 @dataclass(frozen=True, eq=False)
 class Misfit:
-    "How far measurements are from what is wanted, in units that do not depend on those of the table"
+    "How far measurements are from what is wanted, whatever the units of the table"
     unit:Tensor      # (dy,) what counts as one, float64
     log:Tensor       # (dy,) of bool: compared by its logarithm
 

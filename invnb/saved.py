@@ -173,6 +173,8 @@ def revived(cls:type[_M],            # what the model should be
     if "misfit" in config:
         unit, log = config["misfit"]["unit"], config["misfit"]["log"]
         model.misfit = Misfit(torch.tensor(unit, dtype=torch.float64), torch.tensor(log))
+        for part in vars(model).values():                # a surrogate compares as its method does
+            if isinstance(part, Model): part.misfit = model.misfit
     model.net = model.build(**model.sizes)
     model.net.load_state_dict(safetensors.torch.load(tensors))
     model.net.eval().requires_grad_(False)

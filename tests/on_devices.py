@@ -24,6 +24,8 @@ from invnb.use.many_targets import *
 from invnb.methods.method import *
 from invnb.methods.neural_adjoint import *
 from invnb.methods.search import *
+from invnb.methods.network import *
+from invnb.methods.process import *
 from invnb.methods.surrogate import *
 from invnb.nets import *
 from invnb.tasks.metamaterial import *
@@ -268,10 +270,23 @@ def test_surrogates_there(device):
     x = data.held[0]
     one = Network((16, 16), epochs=3, ensemble=2)
     for a, b in zip(fit_seeds(one, data, range(2), device, progress=False), [copy.deepcopy(one).fit(data, seed, device, progress=False) for seed in range(2)]):
-        assert a(x).device == device and close(a(x), b(x).cpu()) and a.spread(x.to(device)).device == device and abs(a.error - b.error) < .01
+        assert a(x).device == device and close(a(x), b(x).cpu()) and a.variance(x.to(device)).device == device and a.interval(x.to(device)).device == device and abs(a.error - b.error) < .01
     assert fit_seeds(one, data.to(device), [0], progress=False)[0](x).device == device
     paper = Network(hidden=(16,), epochs=2, batch_norm=True, schedule="plateau").fit(data, device=device, progress=False)
     assert paper(x.to(device)).device == device and math.isfinite(paper.error)
+
+
+@pytest.mark.parametrize("kind", [lambda: GaussianProcess("rbf", ranks=True), lambda: GaussianProcess("matern", few=50, first=30), lambda: Surrogate(network=Network((16,), epochs=2), small=4, enough=0.)], ids=["ranks", "many rows", "chosen"])
+def test_processes_there(kind, device, tmp_path):
+    "A process computes in double precision where its data is, and says there what it says here"
+    task = get_task("robotic_arm")
+    data, x = task.sample(80), task.bounds.mean(0) + torch.rand(5, 4, generator=stream("x")) - .5
+    here, there = kind().fit(data, progress=False), kind().fit(data, device=device, progress=False)
+    assert close(there(x), here(x), 1e-2) and there(x).dtype == torch.float64
+    for found in (there(x), there.variance(x), there.interval(x), *there.net.value_and_jacobian(x.to(device).double()), there.net.noise_variance()): assert found.device == device
+    there.save(tmp_path)
+    again = type(there).load(tmp_path, device)
+    assert again(x).device == device and close(again.interval(x), there.interval(x).cpu())
 
 
 @pytest.mark.parametrize("trained, data_at", [("cpu", "accel"), ("accel", "cpu"), ("accel", "accel")])

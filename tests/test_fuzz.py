@@ -431,14 +431,14 @@ def solved(tmp_path_factory):
     home = tmp_path_factory.mktemp("solved")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        patch.setattr(solver, "surrogate_for", lambda rows: Network(hidden=(4,), epochs=2, ensemble=2))
+        patch.setattr(solver, "default_surrogate", lambda calls: Network(hidden=(4,), epochs=2, ensemble=2))
         good_table().to_csv("data.csv", index=False)
         Path("wanted.csv").write_text("s1,s2\n0.9,0.2\n1.1,0.25\n")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             solve.invnb_solve(["data.csv", "--x", "h1,h 2", "--y", "s1:s2", "--target", "wanted.csv", "--out", "found.csv", "--model", "mine", "--method", "ranked_search"])
     return home
 
-FILES = ["solver.json", "config.json", "model.safetensors", "judge/config.json", "judge/model.safetensors"]
+FILES = ["solver.json", "config.json", "model.safetensors", "judge/config.json", "judge/model.safetensors", "table.safetensors"]
 
 @pytest.mark.parametrize("file", FILES)
 def test_solver(solved, tmp_path, file):
@@ -459,7 +459,7 @@ def test_solver_of_two(solved, tmp_path, monkeypatch):
     other = Network(hidden=(4,), epochs=1, ensemble=2).fit(Data(torch.rand(20, 2, generator=stream("a")), torch.rand(20, 2, generator=stream("b"))), progress=False)
     mixed = Path(shutil.copytree(solved/"mine", tmp_path/"mixed"))
     other.save(mixed/"judge")
-    with pytest.raises(ValueError, match="its method or its judge is another one"): solver.load_solver(mixed)
+    with pytest.raises(ValueError, match="its method, its judge or its table is another one"): solver.load_solver(mixed)
 
 def answered(capsys, *args):
     "True: finite candidates were written. False: one line, exit code 2 and no file"
@@ -473,7 +473,7 @@ def answered(capsys, *args):
         return False
     capsys.readouterr()
     found = pd.read_csv("found.csv")
-    assert np.isfinite(found.to_numpy()).all() and list(found)[:2] == ["target", "rank"]
+    assert np.isfinite(found.drop(columns="measured").to_numpy()).all() and list(found)[:2] == ["target", "rank"]
     return True
 
 @pytest.mark.parametrize("kind", ["targets", "table", "table and model", "model", "parquet"])
@@ -482,7 +482,7 @@ def test_the_whole_command(solved, tmp_path, capsys, monkeypatch, kind):
     if kind == "parquet": pytest.importorskip("pyarrow")
     shutil.copytree(solved, tmp_path/"here")
     monkeypatch.chdir(tmp_path/"here")
-    monkeypatch.setattr(solver, "surrogate_for", lambda rows: Network(hidden=(4,), epochs=1))
+    monkeypatch.setattr(solver, "default_surrogate", lambda calls: Network(hidden=(4,), epochs=1))
     good_table().to_parquet("data.parquet")
     fresh = ["--x", "h1,h 2", "--y", "s1:s2", "--target", "wanted.csv", "--method", "ranked_search"]
     path, args = {"targets": ("wanted.csv", ["--model", "mine", "--target", "wanted.csv"]), "table": ("data.csv", ["data.csv", *fresh]), "table and model": ("data.csv", ["data.csv", *fresh, "--model", "mine"]),

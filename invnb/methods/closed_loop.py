@@ -17,8 +17,11 @@ from torch import Generator, Tensor
 from ..core import progress_bar
 from .method import Till, register_method
 from .descent import LevenbergMarquardt, Scaled
-from .network import value_and_jacobian
+from .network import SurrogateNet, value_and_jacobian
 from .neural_adjoint import NeuralAdjoint, uniform_starts
+from .own_answers import OwnAnswers, best_question
+from .process import ProcessNet
+from .surrogate import BothNet
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #69d03a92
 def error_slope(u:Tensor,        # (N, t, dx) designs simulated so far
@@ -39,16 +42,20 @@ def error_slope(u:Tensor,        # (N, t, dx) designs simulated so far
 # %% ../../nbs/methods/03_closed_loop.ipynb #045124df
 class Loop:
     "What the search knows about each target"
-    choose:Callable[[], Tensor]                  # both are defined below
+    choose:Callable[[], Tensor]                  # these are defined below
     learn:Callable[[Tensor, Tensor], None]
+    question:Callable[[OwnAnswers], Tensor]
 
     def __init__(self, surrogate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), scaled
                  pool:Tensor,           # (N, n, dx) candidates, best first, in half widths
                  wanted:Tensor,         # (N, dy) targets, in standard deviations
                  budget:int,            # rounds
                  options:"ClosedLoop",  # its settings
+                 own:OwnAnswers|None=None,  # the process that asks, where there is one
+                 noise:float=0.,        # of a measurement: a mean squared misfit
                 ):
         (N, n, dx), dy = pool.shape, wanted.shape[1]
+        self.own, self.noise = own, noise
         self.surrogate, self.pool, self.wanted = surrogate, pool, wanted
         self.options, self.t = options, 0
         self.u, self.e = pool.new_zeros(N, budget, dx), pool.new_zeros(N, budget, dy)
@@ -59,6 +66,8 @@ class Loop:
         self.damping = pool.new_full((N,), options.damping)
         self.fresh = torch.ones_like(self.rows, dtype=torch.bool)  # is a candidate next?
         self.rank = torch.arange(n).to(pool).repeat(N, 1)          # the smallest comes next
+        self.done = torch.full_like(self.u, torch.nan)             # designs finished with
+        self.asked = self.fresh.clone()                            # was the process asked?
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #8766fbc0
 @patch
@@ -71,10 +80,25 @@ def choose(self:Loop) -> Tensor:     # (N, dx) one design a target
     rounding = 1e-12 * J.square().sum((1, 2))      # keeps steep slopes that say little solvable
     u = LevenbergMarquardt().step(at, J, self.wanted - y - e_at, self.damping + rounding)
     self.fresh |= (u - at).abs().amax(1) < 1e-14
+    if self.own:
+        self.asked = self.fresh | (self.misfit[self.rows, self.base] > self.options.chase)
+        if not self.asked.any(): return u
+        return torch.where(self.asked[:, None], self.question(self.own), u)
     place = self.rank.argmin(1)
     used = 2 * self.pool.shape[1]                  # behind all others
     self.rank[self.rows[self.fresh], place[self.fresh]] += used
     return torch.where(self.fresh[:, None], self.pool[self.rows, place], u)
+
+@patch
+def question(self:Loop,
+             own:OwnAnswers,   # what is known of each target
+            ) -> Tensor:       # (N, dx) one design a target
+    "Where the process expects the smallest misfit: from candidates, from answers, from anywhere"
+    n, few = self.pool.shape[1] // 2, self.options.questions
+    anywhere = self.pool[:, n:].roll(-few * self.t, 1)[:, :few]
+    best = self.misfit[:, :self.t].argsort(1)[:, :few, None].expand(-1, -1, self.u.shape[2])
+    starts = torch.cat([self.pool[:, :min(n, few)], anywhere, self.u.gather(1, best)], 1)
+    return best_question(own, starts, self.wanted, self.done, self.options.away)
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #d5b2ad86
 @patch
@@ -88,15 +112,19 @@ def learn(self:Loop,
     before = torch.where(self.fresh, torch.inf, self.misfit[self.rows, self.base])
     error = (y - self.surrogate(u)).nan_to_num(0., 0., 0.)
     self.u[:, t], self.e[:, t], self.misfit[:, t] = u, error, misfit
+    if self.own: self.own.learn(u, error, misfit.isfinite())
     better = misfit < before
     self.base = torch.where(better | self.fresh, t, self.base)
     adapted = torch.where(better, self.damping / 4, self.damping * 4).clamp(1e-8, 1e3)
-    self.damping = torch.where(self.fresh, self.damping, adapted)
+    self.damping = torch.where(self.fresh | self.asked, self.damping, adapted)
     self.fails = torch.where(misfit < .9 * before, 0, self.fails + 1)
     near = (self.pool - u[:, None]).abs().amax(2) < options.away
     self.rank += n * (near & (self.rank < n))
     now = self.misfit[self.rows, self.base]
-    self.fresh = (self.fails >= options.patience) | (now < options.converged) | now.isinf()
+    in_noise = (now < self.noise) & (self.fails > 0)
+    nothing_left = in_noise | (now < options.converged)
+    self.fresh = (self.fails >= options.patience) | nothing_left | now.isinf()
+    self.done[:, t] = torch.where(self.fresh[:, None], self.u[self.rows, self.base], torch.nan)
     self.damping = torch.where(self.fresh, options.damping, self.damping)
     self.fails = torch.where(self.fresh, 0, self.fails)
     self.t = t + 1
@@ -111,12 +139,16 @@ class ClosedLoop(NeuralAdjoint):
     patience:int=4           # answers in a row without progress before the next candidate
     away:float=.1            # candidates nearer than this (half widths) to an answer come last
     converged:float=1e-24    # squared error, relative to the variance of y, that is rounding
+    ask:int=300              # rows of a process, at most, that is asked again after each answer
+    chase:float=1e-4         # squared error below which steps follow the slope
+    questions:int=8          # starts of each kind for the next question
 
     def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
         candidates = self.candidates(targets, budget, generator)
-        anywhere = uniform_starts((budget,), self.net.bounds, generator)
+        anywhere = uniform_starts((candidates.shape[1],), self.net.bounds, generator)
         rows = torch.arange(len(targets), device=targets.device)
         size = budget * (targets.shape[1] + 2 * candidates.shape[2])
+        if process := self.process(): size += 8 * len(process.rows) * (self.questions + budget)
         for part in rows.split(max(1, 2**24 // size)):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
             self.polish(lambda x: till(x, part), pool, targets[part], budget)
@@ -130,7 +162,17 @@ class ClosedLoop(NeuralAdjoint):
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
         scaled = Scaled(net, box, self.misfit)
         pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
-        loop = Loop(scaled, pool, scaled.measure(targets.double()), budget, self)
+        process = self.process(net)
+        own = OwnAnswers(scaled, process, len(pool)) if process else None
+        noise = float(self.noise()) / float(scaled.usual)**2
+        loop = Loop(scaled, pool, scaled.measure(targets.double()), budget, self, own, noise)
         for _ in progress_bar(range(budget), "closed loop", "round"):
             u = loop.choose()
             loop.learn(u, scaled.measure(simulate(scaled.design(u))))
+
+    def process(self, net:SurrogateNet|None=None,   # default: the surrogate's
+               ) -> ProcessNet|None:
+        "The process of the surrogate, where it counts and has few enough rows to be asked again"
+        net = net or self.net.surrogate
+        if isinstance(net, BothNet): net = None if net.weight == 1 else net.process
+        return net if isinstance(net, ProcessNet) and len(net.rows) <= self.ask else None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core import progress_bar
-from .network import SurrogateNet, value_and_jacobian
+from .contract import SurrogateNet, value_and_jacobian
 from ..misfit import Misfit
 from ..saved import Part
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..core import Data, check_count, same_design, stream
+from .contract import AnySurrogate, Judged, SurrogateNet
 from .kernels import (KERNELS, best_settings, climb, interpolate, leave_one_out,
                                    left_out_error, rank_knots, rounding, squared_distances)
-from .network import AnySurrogate, Judged, SurrogateNet
 
 # %% ../../nbs/methods/01_process.ipynb #541ceefc
 class ProcessNet(SurrogateNet):
@@ -208,12 +208,14 @@ def fill(net:ProcessNet,                # empty, but for its units
     K = net.kernel(squared_distances(net.rows, net.rows))[0]
     K.diagonal().add_(net.noise * share + rounding(x))
     L, failed = torch.linalg.cholesky_ex(K)
-    while failed:                                             # more than rounding was expected to do
+    while failed:                                            # more than rounding was expected to do
         K.diagonal().add_(9 * rounding(x))
         net.noise = net.noise + 9 * rounding(x)
         L, failed = torch.linalg.cholesky_ex(K)
     net.weights = torch.cholesky_solve(t, L)
     few = len(net.factor)
     net.factor = L[:few, :few].clone()                        # that of the first rows alone
-    net.size = (t * net.weights).mean(0).clamp_min(1e-300) @ basis.square()
+    net.size = (t * net.weights).mean(0).clamp_min(1e-30) @ basis.square()
+    for name, value in net.named_buffers(recurse=False):      # as they will be when loaded
+        setattr(net, name, value.contiguous())
     return L

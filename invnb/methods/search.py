@@ -7,7 +7,7 @@ __all__ = ['RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_searc
 
 # %% ../../nbs/methods/11_search.ipynb #1c9f85cb
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable
 
@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 
 from ..core import Data, check_count, progress_bar, stream
 from .method import Method, Till, register_method
+from .network import AnySurrogate, Network
 from .neural_adjoint import nearest_rows, rank_apart, uniform_starts
 from .surrogate import FrozenNet, SurrogateMethod
 
@@ -62,6 +63,7 @@ class RankedSearch(SurrogateMethod):
 @dataclass
 class GeneticSearch(SurrogateMethod):
     "A genetic algorithm whose fitness is the misfit that the surrogate expects"
+    surrogate:AnySurrogate=field(default_factory=Network)  # asked too often for a process
     population:int=128             # designs alive at a time; never fewer than are asked for
     generations:int=30             # rounds of selection, crossover and mutation
     mutation:float=.5              # share of a child's parameters that mutate

@@ -8,21 +8,22 @@ __all__ = ['BothNet', 'Surrogate', 'FrozenNet', 'SurrogateMethod']
 # %% ../../nbs/methods/01_surrogate.ipynb #1f672623
 import copy
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..core import Data
+from .contract import AnySurrogate, Judged, SurrogateNet
 from .method import Method
-from .network import AnySurrogate, EnsembleNet, Judged, Network, SurrogateNet
+from .network import EnsembleNet, Network
 from .process import GaussianProcess, ProcessNet
 
 # %% ../../nbs/methods/01_surrogate.ipynb #fd530285
 class BothNet(SurrogateNet):
     "A process, a network, or the mean of both"
     weight:Tensor        # of the network: 0, a half or 1
-    usual:Tensor         # (2, dy) what the process leaves unknown and how far they disagree, usually
+    usual:Tensor         # (2, dy) of what the process does not know, and of their difference
 
     def __init__(self, dx:int,                     # columns of a design
                  dy:int,                           # columns of a measurement
@@ -37,8 +38,9 @@ class BothNet(SurrogateNet):
 
     def asked(self) -> list[SurrogateNet]:
         "Those whose mean is the answer"
-        if self.weight == .5: return [cast(ProcessNet, self.process), cast(EnsembleNet, self.network)]
-        return [cast(SurrogateNet, self.network if self.weight else self.process)]
+        both = [cast(SurrogateNet, self.process), cast(SurrogateNet, self.network)]
+        if self.weight == .5: return both
+        return both[1:] if self.weight else both[:1]
 
     def forward(self, x:Tensor) -> Tensor:
         found = [net(x.double()) for net in self.asked()]
@@ -76,7 +78,7 @@ class Surrogate(AnySurrogate):
     calls:int=0                    # designs that will be asked about, if there are very many
     patience:float=60.             # seconds that these calls may take
     small:int=300                  # training rows; with fewer there is no network
-    enough:float=1e-7              # unexplained share of the variance at which there is none, either
+    enough:float=1e-7              # unexplained share of the variance; below it there is none
 
     def build(self, dx:int, dy:int, rows:int=0, process:dict[str, Any]|None=None,
               network:dict[str, Any]|None=None, why:str="") -> BothNet:
@@ -102,14 +104,14 @@ class Surrogate(AnySurrogate):
             judged["network"] = network.judged
         sizes = {name: one.sizes if one else None
                  for name, one in dict(process=process, network=network).items()}
-        self.net = BothNet(data.x.shape[1], data.y.shape[1], process and process.net,
-                           network and network.net).to(data.x.device)
+        nets = process.net if process else None, network.net if network else None
+        self.net:BothNet = BothNet(data.x.shape[1], data.y.shape[1], *nets).to(data.x.device)
         first = cast(AnySurrogate, process or network).net
         self.net.x_scale, self.net.y_scale = copy.deepcopy((first.x_scale, first.y_scale))
         self.net.y_scale.double(); self.net.x_scale.double()
         if process and network: judged = self.both(data, process.judged, network.judged)
         left = {name: self.unexplained(data, one) for name, one in judged.items()}
-        best = min(left, key=lambda name: left[name])
+        best = min(left, key=lambda name: left[name] * (1 if name == "process" else 1.1))
         self.net.weight.fill_(dict(process=0., both=.5, network=1.)[best])
         self.why = f"{best} ({', '.join(f'{name} {share:.2g}' for name, share in left.items())})"
         self.sizes = dict(dx=data.x.shape[1], dy=data.y.shape[1], rows=rows, **sizes, why=self.why)
@@ -147,7 +149,7 @@ class FrozenNet(nn.Module):
 class SurrogateMethod(Method):
     "A method that asks a frozen surrogate; subclasses define `candidates`, and extend the rest"
     surrogate:AnySurrogate=field(default_factory=Surrogate)   # stays as it is if it comes fitted
-    precision = None                                          # of the data: the surrogate's affair
+    precision:ClassVar[torch.dtype|None] = None               # of data: the surrogate's affair
 
     def __post_init__(self) -> None:
         "Which parts came fitted"
@@ -156,8 +158,8 @@ class SurrogateMethod(Method):
     def build(self, dx:int, dy:int, surrogate:dict[str, Any]|None=None) -> FrozenNet:
         net = FrozenNet()
         sizes = surrogate or dict(dx=dx, dy=dy)
-        self.surrogate.sizes, self.surrogate.net = sizes, self.surrogate.build(**sizes)
-        net.surrogate = self.surrogate.net
+        self.surrogate.sizes = sizes
+        net.surrogate = self.surrogate.net = cast(SurrogateNet, self.surrogate.build(**sizes))
         net.register_buffer("bounds", torch.zeros(2, dx).to(net.surrogate.error))
         return net
 

@@ -13,9 +13,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ..core import Data, stream
-from .method import register_method
+from .contract import AnySurrogate
 from .descent import boundary_loss
-from .network import AnySurrogate, Network
+from .method import register_method
+from .network import Network
 from .neural_adjoint import uniform_starts
 from .surrogate import FrozenNet, SurrogateMethod
 from ..nets import mlp, seeded, train

@@ -20,10 +20,15 @@ from torch import Tensor
 from .. import _modidx
 from ..core import Data
 from ..methods.method import Method, get_method, list_methods, method_registry
-from ..methods.neural_adjoint import NeuralAdjoint, boundary_loss
-from ..methods.surrogate import Surrogate, SurrogateMethod
+from ..methods.descent import boundary_loss
+from ..methods.contract import AnySurrogate
+from ..methods.network import Network
+from ..methods.neural_adjoint import NeuralAdjoint
+from ..methods.surrogate import SurrogateMethod
+from ..misfit import Misfit
 from ..tasks.task import Task, get_task
-from .solver import asks_simulator, held_out_quality, predicted_error, surrogate_for
+from .judge import predicted_error
+from .solver import asks_simulator, default_surrogate
 
 # %% ../../nbs/use/04_answers.ipynb #2f204c26
 @dataclass(frozen=True, eq=False)
@@ -31,8 +36,7 @@ class Problem:
     "What is asked about, and what was learned of it"
     task:Task               # names, units, box, picture; a table has the surrogate as simulator
     data:Data               # what was learned from
-    surrogate:Surrogate     # fitted to the data; all methods that need one share it
-    quality:dict[str, Any]  # of the surrogate on held-out rows; `mse` is its mean squared error
+    surrogate:AnySurrogate  # fitted to the data; all methods that need one share it
     targets:Tensor          # (n, dy) measurements that one may ask for
     simulated:bool=True     # False: there is a table and no simulator
 
@@ -53,8 +57,8 @@ class Problem:
 
     @property
     def floor(self) -> float:
-        "Errors below it are rounding of single precision: a power of ten (units of y, squared)"
-        size = float(self.data.y.double().square().mean())
+        "Errors below it are rounding of single precision: a power of ten (squared misfit)"
+        size = float(Misfit.of(self.data).scaled(self.data.y.double()).square().mean())
         return 10.**math.ceil(math.log10(max(size, 1e-30) * torch.finfo(torch.float32).eps**2))
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +98,7 @@ def with_unit(value:float,  # in the units of the column
     "A number with four digits and its unit"
     return f"{value:.4g}{name_and_unit(column)[1]}"
 
-def shown(error:float,  # squared, in the units of y
+def shown(error:float,  # a mean squared misfit
           floor:float,  # of the problem
          ) -> str:
     "An error with two digits, or that it is below rounding"
@@ -110,8 +114,7 @@ def from_task(task:Task,            # with its simulator
     "A problem with a simulator"
     data = (task.sample(rows) if data is None else data).to('cpu', torch.float32)
     surrogate = Network(epochs=EPOCHS).fit(data, progress=False)
-    quality = held_out_quality(surrogate, data)
-    return Problem(task, data, surrogate, quality, task.targets(40, seed=7))
+    return Problem(task, data, surrogate, task.targets(40, seed=7))
 
 def as_axis(names:Sequence[str],               # of the columns of a measurement
            ) -> tuple[str, Tensor]|None:
@@ -124,14 +127,13 @@ def as_axis(names:Sequence[str],               # of the columns of a measurement
 def from_table(data:Data,     # what was once measured
               ) -> Problem:
     "A problem without a simulator: the surrogate stands for it"
-    data = data.to('cpu', torch.float32)
-    surrogate = surrogate_for(len(data.train[0])).fit(data, progress=False)
+    data = data.to('cpu', torch.float64)
+    surrogate = default_surrogate().fit(data, progress=False)
     constant = data.bounds[0] == data.bounds[1]      # such a column has no width: it is given one
     box = data.bounds + .5 * constant * torch.tensor([[-1.], [1.]])
     task = Task("table", surrogate, box, x_names=data.x_names or (), y_names=data.y_names or (),
                 y_axis=as_axis(data.y_names or ()))
-    quality = held_out_quality(surrogate, data)
-    return Problem(task, data, surrogate, quality, data.held[1][:40], simulated=False)
+    return Problem(task, data, surrogate, data.held[1][:40], simulated=False)
 
 @lru_cache(maxsize=None)
 def prepare(name:str,     # of a task of the package
@@ -172,7 +174,7 @@ def find(problem:Problem,  # what is asked about
         x = method.propose(wanted, T)[0].clamp(lower, upper)
     seconds = time.perf_counter() - start
     designs = x[None].float()
-    expected = predicted_error(problem.surrogate, designs, wanted, problem.quality)[0].double()
+    expected = predicted_error(problem.surrogate, designs, wanted)[0]
     if not problem.simulated:
         order = expected.argsort(stable=True)
         x, expected = x[order], expected[order]

@@ -92,7 +92,7 @@ def draw_errors(problem:Problem,           # what was asked about
                 ax:Axes,                   # matplotlib axes
                ) -> None:
     "Errors in the order of simulation, and what has been reached within T"
-    floor, usual = problem.floor, max(problem.floor, problem.quality["mse"])
+    floor, usual = problem.floor, max(problem.floor, problem.surrogate.error)
     errors = [answer.error.double().clamp_min(floor) for answer in answers]
     known = torch.cat([*errors, torch.tensor([usual], dtype=torch.float64)])
     known = known[known.isfinite()].log10()
