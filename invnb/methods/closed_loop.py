@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from torch import Generator, Tensor
 
-from ..core import progress_bar
+from ..core import Data, progress_bar
 from .method import Till, register_method
 from .descent import LevenbergMarquardt, Scaled
 from .network import SurrogateNet, value_and_jacobian
@@ -142,6 +142,12 @@ class ClosedLoop(NeuralAdjoint):
     ask:int=300              # rows of a process, at most, that is asked again after each answer
     chase:float=1e-4         # squared error below which steps follow the slope
     questions:int=8          # starts of each kind for the next question
+
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
+        if self.tolerance is not None:
+            raise ValueError("tolerance: expected None, as the loop polishes each design as it is "
+                             f"drawn, got {self.tolerance}; NeuralAdjoint(tolerance=...) takes it")
+        super().learn(data, seed, progress)
 
     def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
         candidates = self.candidates(targets, budget, generator)

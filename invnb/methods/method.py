@@ -132,7 +132,7 @@ def check_targets(model:Model,          # fitted
 class Method(Model):
     "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
     exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
-    precision:ClassVar[torch.dtype|None] = torch.float32   # of the data it learns; None: as they are
+    precision:ClassVar[torch.dtype|None] = torch.float32   # of its data; None: as they are
 
     def fit(self, data:Data,                    # what to learn from
             seed:int=0,                         # of weights, order and all else that is random

@@ -116,7 +116,7 @@ def nearest_rows(known:Tensor,     # (rows, dy) measurements of the bank
     return nearest[:, torch.arange(count) % nearest.shape[1]]
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #b3703e02
-_Solver = Callable[[SurrogateNet, Tensor, Tensor, Tensor, Misfit], Tensor]   # called like AdamSearch
+_Solver = Callable[[SurrogateNet, Tensor, Tensor, Tensor, Misfit], Tensor]  # as AdamSearch
 _Box = Tensor | Sequence[Sequence[float]]
 
 @register_method("neural_adjoint")
@@ -124,7 +124,7 @@ _Box = Tensor | Sequence[Sequence[float]]
 class NeuralAdjoint(SurrogateMethod):
     "Designs found by descending a frozen surrogate's misfit (Ren et al. 2020)"
     solver:_Solver=field(default_factory=LevenbergMarquardt)  # how: this, AdamSearch or one's own
-    starts:str|Method="data"  # "data": nearest rows of the table; "uniform"; a method: its proposals
+    starts:str|Method="data"  # "data": nearest rows; "uniform"; a method: what it proposes
     n_starts:int|None=None    # starts a target; default: 1.25 times the designs asked for, or 4
     bank:int=8000             # rows of the table to choose starts from
     apart:float=.005          # candidates nearer than this (half widths) are the same; 0: keep all
@@ -266,7 +266,7 @@ class NeuralAdjoint(SurrogateMethod):
         return torch.cat(found)
 
     def noise(self) -> Tensor:     # a scalar
-        "How far a measurement repeated is off, as far as the surrogate knows: a mean squared misfit"
+        "How far a measurement repeated is off, as the surrogate knows it: a mean squared misfit"
         net = self.net.surrogate
         return (net.noise_variance() * (net.y_scale.std / self.misfit.unit.to(net.error))**2).mean()
 

@@ -55,9 +55,9 @@ class ProcessNet(SurrogateNet):
         return z / self.lengths, slope / self.lengths
 
     def pieces(self, x:Tensor,     # (n, dx) designs
-              ) -> tuple[Tensor, ...]:           # so many at once as memory is kept small
+              ) -> tuple[Tensor, ...]:           # so many at once as a fast memory holds
         "The designs in pieces"
-        return x.double().split(max(1, 2**22 // max(len(self.rows), len(self.size))))
+        return x.double().split(max(1, 2**19 // max(len(self.rows), len(self.size))))
 
     def forward(self, x:Tensor) -> Tensor:
         return torch.cat([self.y_scale.inverse(self.parts(self.features(part)[0]) @ self.basis)

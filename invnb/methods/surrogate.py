@@ -27,8 +27,8 @@ class BothNet(SurrogateNet):
 
     def __init__(self, dx:int,                     # columns of a design
                  dy:int,                           # columns of a measurement
-                 process:ProcessNet|None=None,     # at least one of the two
-                 network:EnsembleNet|None=None,
+                 process:ProcessNet|None=None,     # fitted; at least one of the two
+                 network:EnsembleNet|None=None,    # fitted
                 ):
         super().__init__(dx, dy)
         self.register_buffer("weight", torch.tensor(0. if process else 1.))

@@ -265,7 +265,8 @@ def _quality_text(solver:Solver, width:int) -> list[str]:
         text = (f"{floor(known[len(known) // 2][0])} (median of {len(known)} columns), "
                 f"least {floor(known[0][0])} ({_short(known[0][1])})")
     lines = [f"{solver.name}: x of {len(solver.x)}, y of {len(solver.y)} columns, {q['rows']} rows",
-             f"Surrogate: {q['why']}, as parts of the variance left unexplained",
+             f"Surrogate: {q['why']}",
+             "(in parentheses: the part of the variance that each leaves unexplained)",
              f"{q['held']} rows that it had not learned from: mean squared error {q['error']:.2e}, "
              f"root {q['error']**.5:.2e}", f"R^2: {text}"]
     logs = [_short(name) for name, log in zip(solver.x + solver.y, q["log_x"] + q["log"]) if log]
