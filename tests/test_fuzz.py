@@ -143,7 +143,7 @@ def content_of(model):
     "All that a model is"
     return json.dumps([type(model).__name__, to_config(model), model.sizes, model.seen.tolist() if hasattr(model, "seen") else None], sort_keys=True), {k: v.numpy().tobytes() for k, v in model.net.state_dict().items()}
 
-def loader(folder): return lambda: (Surrogate.load if folder.name == "surrogate" else load_method)(folder)
+def loader(folder): return lambda: (Network.load if folder.name == "surrogate" else load_method)(folder)
 
 @pytest.mark.parametrize("name", ["random_search", "neural_adjoint", "surrogate", "cinn"])
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
