@@ -73,7 +73,7 @@ class BothNet(SurrogateNet):
 @dataclass
 class Surrogate(AnySurrogate):
     "The imitation of the simulator that suits the data: a process, a network, or their mean"
-    process:GaussianProcess=field(default_factory=GaussianProcess)
+    process:GaussianProcess=field(default_factory=GaussianProcess)  # its settings
     network:Network|None=None      # default: `Network.for_rows`
     calls:int=0                    # designs that will be asked about, if there are very many
     patience:float=60.             # seconds that these calls may take
