@@ -924,7 +924,7 @@ def test_scaled(any_surrogate, n, seed):
     u = (u*.99).double()
     y, J = pure(double.value_and_jacobian, u)
     want = torch.stack([torch.autograd.functional.jacobian(lambda row: double(row[None])[0], row) for row in u])
-    assert torch.allclose(y, double(u)) and torch.allclose(J, want, atol=1e-6*float(1 + want.abs().max()))
+    assert torch.allclose(y, double(u)) and torch.allclose(J, want, atol=1e-4*float(1 + want.abs().max()))
 
 @given(st.integers(1, 3), st.integers(1, 5), seeds)
 def test_solvers(any_surrogate, N, S, seed):

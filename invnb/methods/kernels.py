@@ -77,6 +77,7 @@ def unlikelihood(settings:Tensor,   # (d + 1,) logarithms of lengths and noise
                  share:Tensor,      # (n,) of the noise that a row has: one over its measurements
                 ) -> Tensor:        # a scalar; infinite where rounding made the matrix useless
     "Minus the logarithm of the marginal likelihood, for each number in the table"
+    settings = settings.to(z)
     s, noise = z / settings[:-1].exp(), settings[-1].exp()
     K = KERNELS[kernel](squared_distances(s, s))[0] + (noise * share + rounding(z)).diag()
     L, failed = torch.linalg.cholesky_ex(K)

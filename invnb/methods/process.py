@@ -215,7 +215,8 @@ def fill(net:ProcessNet,                # empty, but for its units
     net.weights = torch.cholesky_solve(t, L)
     few = len(net.factor)
     net.factor = L[:few, :few].clone()                        # that of the first rows alone
-    net.size = (t * net.weights).mean(0).clamp_min(1e-30) @ basis.square()
+    size = (t * net.weights).mean(0).clamp_min(1e-30) @ basis.square()
+    net.size = size.clamp_min(1e-30)                # a column that never changes has none
     for name, value in net.named_buffers(recurse=False):      # as they will be when loaded
         setattr(net, name, value.contiguous())
     return L
