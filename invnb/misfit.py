@@ -25,6 +25,7 @@ def spans_decades(values:Tensor,   # (n, columns)
     low, high = sample.quantile(torch.tensor([.1, .9]).to(sample), dim=0)
     return (values.amin(0) > 0) & (high > 1e3 * low)
 
+# %% ../nbs/ground/04_misfit.ipynb #f68de503
 @dataclass(frozen=True, eq=False)
 class Misfit:
     "How far measurements are from what is wanted, whatever the units of the table"

@@ -70,6 +70,7 @@ class LostProcess(RuntimeError):
 class TookTooLong(TimeoutError):
     "A call was stopped at its time limit"
 
+# %% ../nbs/ground/02_parallel.ipynb #6f4496a5
 class Child:
     "A Python process that computes one call after another, each within a time limit"
     process:subprocess.Popen[bytes]|None = None

@@ -58,6 +58,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.solve": "a command: tests/test_solve.py, and its reading functions tests/test_fuzz.py",
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
     "invnb.methods.noise": "measurements repeated: its notebook",
+    "robust_candidates": "the notebook of the neural adjoint judges what it finds by what is built, with several surrogates and starts",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
     "invnb.methods.robust": "designs under scatter: its notebook compares formulas with random numbers",
     "invnb.use.judge": "what it expects of the candidates of a table: tests/test_solve.py and its notebook",
@@ -970,6 +971,32 @@ def test_rank_apart(N, S, dx, seed, apart, alike):
     known, wanted = normal(seed, S, 2), normal(seed + 1, N, 2)
     near = pure(nearest_rows, known, wanted, S + 2, plain)
     assert near.shape == (N, S + 2) and torch.equal(near[:, :S], (wanted[:, None] - known).square().sum(2).argsort(1)) and equal(near[:, :2], near[:, S:])
+
+class Sums(torch.nn.Module):
+    def forward(self, x): return torch.stack([x.sum(1), x[:, 0]], 1)
+
+@given(st.integers(1, 3), st.integers(2, 20), st.integers(1, 3), seeds, st.sampled_from([0., .2, 2.]))
+def test_what_makes_a_list(N, S, dx, seed, alike):
+    x, misfit = uniform(seed, N, S, dx), uniform(seed + 1, N, S)
+    bases = pure(best_bases, x, misfit, torch.tensor(alike), 7)
+    for i in range(N):
+        best = int(misfit[i].argmin())
+        for j in range(min(S, 7)): assert equal(bases[i, j], x[i, j if misfit[i, j] <= misfit[i, best] + alike else best])
+    known, wanted = normal(seed, N, S, 2), normal(seed + 2, N, 2)
+    known[:, ::2] = torch.nan                                                                       # not measured
+    row, measured = pure(nearest_known, x, known, wanted, Misfit(torch.ones(2).double(), torch.zeros(2, dtype=torch.bool)))
+    for i in range(N):
+        missed = [float((known[i, j] - wanted[i]).square().mean()) if j % 2 else math.inf for j in range(S)]
+        assert equal(row[i, 0], x[i, missed.index(min(missed))]) and abs(float(measured[i]) - min(missed)) < 1e-5
+    net = torch.nn.Module()
+    net.surrogate = Sums()
+    net.surrogate.register_buffer("error", torch.tensor(.3))
+    for name, value in dict(bounds=torch.tensor([[0.]*dx, [2.]*dx]), bank=x[0], known=known[0]).items(): net.register_buffer(name, value)
+    assert equal(pure(first_apart, x, misfit, S - 1, net, .1, alike), x.gather(1, rank_apart(x, misfit, .1, .3*alike, S - 1)[..., None].expand(-1, -1, dx)))
+    expected = bank_measurements(net, 3).detach()
+    assert equal(expected[1::2], known[0, 1::2]) and torch.allclose(expected[::2], net.surrogate(x[0, ::2]), atol=1e-6) and known[0, ::2].isnan().all()
+    starts = other_starts("uniform", wanted, 5, net.bounds, stream(seed))
+    assert equal(starts, uniform_starts((N, 5), net.bounds, stream(seed)))
 
 @given(st.integers(2, 20), st.integers(1, 3), st.integers(1, 40), seeds)
 def test_bank(rows, dx, size, seed):

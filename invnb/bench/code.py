@@ -81,6 +81,7 @@ def binds(statement:ast.stmt,  # of a syntax tree
             found |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
     return found
 
+# %% ../../nbs/bench/03_code.ipynb #e33ccce6
 @cache
 def read(module:str,                                     # of this package
          name:str,                                       # bound there
@@ -107,6 +108,7 @@ def source(module:str,           # where the statement stands
     "The module that a statement in `module` imports from"
     return resolve_name("." * node.level + (node.module or ""), module.rpartition(".")[0])
 
+# %% ../../nbs/bench/03_code.ipynb #fe551dcc
 @cache
 def closure(module:str,              # of this package
             name:str,                # of a definition in it

@@ -183,6 +183,7 @@ def run(tasks:Iterable[str|Task],                  # names, or Task objects
             for name, outcome in found: shelf.keep(name, outcome)
     return [shelf.records[name] for name in sorted(shelf.records)]
 
+# %% ../../nbs/bench/05_run.ipynb #4c2e795c
 class Shelf:
     "The folder of a run: what is there, what is missing, and whose turn a cell is"
     bar:tqdm      # counts the cells that are there
@@ -259,6 +260,7 @@ class Shelf:
         "Give back the cells that were not finished"
         for claim in self.claims.values(): claim.give_back()
 
+# %% ../../nbs/bench/05_run.ipynb #7d07c764
 def attempt(limit:float|None,   # see `run`
             *cell:Any,          # see `run_cell`
            ) -> Record|str:

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 from ..core import Data, progress_bar
 from .method import Till, register_method
 from .descent import LevenbergMarquardt, Scaled
-from .network import SurrogateNet, value_and_jacobian
+from .contract import SurrogateNet, value_and_jacobian
 from .neural_adjoint import NeuralAdjoint, uniform_starts
 from .own_answers import OwnAnswers, best_question
 from .process import ProcessNet

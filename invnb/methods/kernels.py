@@ -90,12 +90,14 @@ def rounding(z:Tensor,     # (n, d) rows of a kernel matrix
     "Added to its diagonal, relative to it: what double precision cannot resolve"
     return len(z) * torch.finfo(torch.float64).eps
 
+# %% ../../nbs/methods/01_kernels.ipynb #c8adb3c6
 def unusual(settings:Tensor,   # (d + 1,) logarithms of lengths and noise
             rows:int,          # in the table
            ) -> Tensor:        # a scalar
     "What speaks against such lengths before a row is seen, for each row: they are usually 1 to 10"
     return ((settings[:-1] - math.log(3)) / .7).square().sum() / (2 * rows)
 
+# %% ../../nbs/methods/01_kernels.ipynb #93bb0bb7
 def climb(start:np.ndarray,   # (d + 1,) logarithms of lengths and noise
           *table:Tensor|str,  # z, t, kernel, share: see `unlikelihood`
           steps:int=60,       # at most
@@ -126,6 +128,7 @@ def best_settings(*table:Tensor|str,   # z, t, kernel, share: see `unlikelihood`
     first = np.argsort(likely, kind="stable")[:climbs]
     return min((climb(starts[i], *table) for i in first), key=lambda found: found[0])[1]
 
+# %% ../../nbs/methods/01_kernels.ipynb #eb8a1c89
 def leave_one_out(L:Tensor,    # (n, n) Cholesky factor of the rows
                   t:Tensor,    # (n, parts)
                  ) -> tuple[Tensor, Tensor]:   # (n, parts) errors, (n,) what was not known

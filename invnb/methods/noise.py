@@ -12,7 +12,7 @@ import torch
 from scipy.stats import qmc, t as student
 from torch import Tensor
 
-from ..core import same_design
+from .process import once
 from ..misfit import Misfit
 
 # %% ../../nbs/methods/03_noise.ipynb #e55d1094
@@ -28,11 +28,9 @@ def repetitions(x:Tensor,     # (n, dx) designs, some of them several times
                 y:Tensor,     # (n, dy) their measurements
                ) -> Repeated:
     "Means of what was measured several times, and how far one measurement is usually off"
-    x, y, group = x.double(), y.double(), same_design(x)
-    count = torch.bincount(group)
-    mean = torch.zeros(len(count), y.shape[1]).to(y).index_add_(0, group, y) / count[:, None]
-    design = torch.zeros(len(count), x.shape[1]).to(x).index_copy_(0, group, x)
-    freedom = len(x) - len(count)
+    y = y.double()
+    design, mean, count, group = once(x.double(), y)
+    count, freedom = count.long(), len(x) - len(count)
     if not freedom: return Repeated(design, mean, count, torch.full_like(mean, torch.nan), 0)
     size = mean.abs().clamp_min(1e-300)
     apart, often = (y - mean[group]).square(), count > 1

@@ -6,7 +6,10 @@
 __all__ = ['OwnAnswers', 'best_question']
 
 # %% ../../nbs/methods/02_own_answers.ipynb #eb833903
+from typing import Callable
+
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 
 from .descent import LevenbergMarquardt, Scaled
@@ -15,6 +18,9 @@ from .process import ProcessNet
 # %% ../../nbs/methods/02_own_answers.ipynb #c35dbc71
 class OwnAnswers:
     "The process of a table, corrected for each target by the target's own answers"
+    value_and_jacobian:Callable[[Tensor], tuple[Tensor, Tensor]]     # both are defined below
+    doubt:Callable[[Tensor], Tensor]
+
     def __init__(self, scaled:Scaled,        # the surrogate in the units of the search
                  process:ProcessNet,         # whose kernel and rows count
                  targets:int,                # N
@@ -82,33 +88,37 @@ class OwnAnswers:
         s = self.features(u)[0]
         return y + self.kernel(s, self.seen)[0] @ self.w - self.kernel(s, self.rows)[0] @ self.m
 
-    def value_and_jacobian(self, u:Tensor,              # (N, S, dx) designs
-                          ) -> tuple[Tensor, Tensor]:   # (N, S, dy), (N, S, dy, dx)
-        "What it expects, and the derivatives"
-        y, J = self.scaled.value_and_jacobian(u.flatten(0, 1))
-        y, J = y.view(*u.shape[:2], -1), J.view(*u.shape[:2], *J.shape[1:])
-        if not self.seen.shape[1]: return y, J
-        s, slope = self.features(u)
-        for places, weights in ((self.seen, self.w), (self.rows.expand(len(u), -1, -1), -self.m)):
-            k, steep = self.kernel(s, places)
-            y, total = y + k @ weights, steep @ weights
-            columns = [steep @ (weights * places[..., j, None]) - s[..., j, None] * total
-                       for j in range(s.shape[2])]
-            part = torch.stack(columns, 3) * slope[:, :, None]
-            J = J + part.unflatten(3, (-1, u.shape[2])).sum(3)   # columns, and their ranks
-        return y, J
+# %% ../../nbs/methods/02_own_answers.ipynb #eee3cb26
+@patch
+def value_and_jacobian(self:OwnAnswers, u:Tensor,              # (N, S, dx) designs
+                      ) -> tuple[Tensor, Tensor]:   # (N, S, dy), (N, S, dy, dx)
+    "What it expects, and the derivatives"
+    y, J = self.scaled.value_and_jacobian(u.flatten(0, 1))
+    y, J = y.view(*u.shape[:2], -1), J.view(*u.shape[:2], *J.shape[1:])
+    if not self.seen.shape[1]: return y, J
+    s, slope = self.features(u)
+    for places, weights in ((self.seen, self.w), (self.rows.expand(len(u), -1, -1), -self.m)):
+        k, steep = self.kernel(s, places)
+        y, total = y + k @ weights, steep @ weights
+        columns = [steep @ (weights * places[..., j, None]) - s[..., j, None] * total
+                   for j in range(s.shape[2])]
+        part = torch.stack(columns, 3) * slope[:, :, None]
+        J = J + part.unflatten(3, (-1, u.shape[2])).sum(3)   # columns, and their ranks
+    return y, J
 
-    def doubt(self, u:Tensor,                # (N, S, dx) designs
-             ) -> Tensor:                    # (N, S, dy)
-        "The variance that rows and answers leave"
-        s = self.features(u)[0]
-        v = self.told(s)
-        left = 1 - v.square().sum(2)
-        if self.seen.shape[1]:
-            c = self.kernel(s, self.seen)[0] - v @ self.v.mT
-            known = torch.linalg.solve_triangular(self.L, c.mT, upper=False)
-            left = left - known.square().sum(1)
-        return left.clamp_min(1e-14)[..., None] * self.size
+# %% ../../nbs/methods/02_own_answers.ipynb #23774ea9
+@patch
+def doubt(self:OwnAnswers, u:Tensor,                # (N, S, dx) designs
+         ) -> Tensor:                    # (N, S, dy)
+    "The variance that rows and answers leave"
+    s = self.features(u)[0]
+    v = self.told(s)
+    left = 1 - v.square().sum(2)
+    if self.seen.shape[1]:
+        c = self.kernel(s, self.seen)[0] - v @ self.v.mT
+        known = torch.linalg.solve_triangular(self.L, c.mT, upper=False)
+        left = left - known.square().sum(1)
+    return left.clamp_min(1e-14)[..., None] * self.size
 
 # %% ../../nbs/methods/02_own_answers.ipynb #9837f50d
 def best_question(own:OwnAnswers,    # what is known of each target

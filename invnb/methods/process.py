@@ -208,9 +208,10 @@ def fill(net:ProcessNet,                # empty, but for its units
     K = net.kernel(squared_distances(net.rows, net.rows))[0]
     K.diagonal().add_(net.noise * share + rounding(x))
     L, failed = torch.linalg.cholesky_ex(K)
+    more = 9 * rounding(x)
     while failed:                                            # more than rounding was expected to do
-        K.diagonal().add_(9 * rounding(x))
-        net.noise = net.noise + 9 * rounding(x)
+        K.diagonal().add_(more)
+        net.noise, more = net.noise + more, 10 * more
         L, failed = torch.linalg.cholesky_ex(K)
     net.weights = torch.cholesky_solve(t, L)
     few = len(net.factor)

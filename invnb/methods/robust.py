@@ -16,7 +16,7 @@ from scipy.stats import qmc
 from torch import Tensor
 
 from ..core import as_matrix, check_count
-from .network import AnySurrogate, SurrogateNet, check_designs, value_and_jacobian
+from .contract import AnySurrogate, SurrogateNet, check_designs, value_and_jacobian
 from ..misfit import Misfit
 
 # %% ../../nbs/methods/02_robust.ipynb #6f5d0064
@@ -94,7 +94,8 @@ def nearest_built(mean:Tensor,        # (rows, dy) see under_scatter
                   misfit:Misfit,      # how measurements are compared
                  ) -> Tensor:         # (N, count) their numbers
     "The rows of which the smallest errors are expected once they are built"
-    missed = torch.cdist(misfit.scaled(targets), mean).square() / mean.shape[1]
+    exact = 'donot_use_mm_for_euclid_dist'     # the faster way rounds small distances to nothing
+    missed = torch.cdist(misfit.scaled(targets), mean, compute_mode=exact).square() / mean.shape[1]
     nearest = (missed + variance).topk(min(count, len(mean)), largest=False).indices
     return nearest[:, torch.arange(count) % nearest.shape[1]]
 

@@ -18,7 +18,8 @@ from torch import Generator, Tensor, nn
 
 from ..core import Data, check_count, progress_bar, stream
 from .method import Method, Till, register_method
-from .network import AnySurrogate, Network
+from .contract import AnySurrogate
+from .network import Network
 from .neural_adjoint import nearest_rows, rank_apart, uniform_starts
 from .surrogate import FrozenNet, SurrogateMethod
 

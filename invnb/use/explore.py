@@ -76,6 +76,7 @@ def number_slider(low:float,    # smallest of its values
     return make(value=value, min=round(low, digits + 1), max=round(high, digits + 1), step=step,
                 continuous_update=False, readout_format=f'.{digits}f')
 
+# %% ../../nbs/use/03_explore.ipynb #6a5c1c86
 class Target(widgets.VBox):
     "What is asked for: by sliders, from a list, by chance, from a file, or drawn"
     def __init__(self,
