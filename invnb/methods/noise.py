@@ -71,7 +71,7 @@ def true_error(y:Tensor,               # (n, dy) measured, or the mean of severa
     lower, upper = errors.quantile(tails, 1)
     return TrueError((away.square() + s.square()).mean(1), lower, upper)
 
-# %% ../../nbs/methods/03_noise.ipynb #b04dd626
+# %% ../../nbs/methods/03_noise.ipynb #3c57f951
 def together(table:Repeated,            # what was measured
              process:GaussianProcess,   # fitted to the same rows
             ) -> tuple[Tensor, Tensor]: # (g, dy) what each setting truly measures; its deviation
@@ -85,7 +85,7 @@ def together(table:Repeated,            # what was measured
     mean, variance = torch.empty_like(z), torch.empty_like(z)
     for j, size in enumerate(net.size):
         K = alike * size
-        L = torch.linalg.cholesky(K + (own[:, j] + 1e-9 * size).diag())
+        L = torch.linalg.cholesky(K + (own[:, j] + 1e-10 * size).diag())
         told = torch.linalg.solve_triangular(L, K, upper=False)
         mean[:, j] = K @ torch.cholesky_solve(z[:, j:j+1], L)[:, 0]
         variance[:, j] = (size - told.square().sum(0)).clamp_min(1e-14 * size)
