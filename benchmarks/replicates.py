@@ -2,7 +2,7 @@
 
     python benchmarks/replicates.py [--only N] [--repeats 1000] [--out FILE]
 
-Repeated a thousand times for four cases (`--only 0` to `3`: one of them). By line: what is measured and wanted; how often the interval of 95 % holds the
+Repeated a thousand times, with new settings and new noise, for four cases (`--only 0` to `3`: one of them). By line: what is measured and wanted; how often the interval of 95 % holds the
 truth, and the error of the reported best as expected and in truth, chosen by the means of its own measurements and by all settings together
 (`invnb.methods.noise.together`); and the rank correlation (Spearman) of all settings with the noise-free ranking, by both."""
 import argparse
@@ -49,9 +49,9 @@ def main():
     options.add_argument("--out", help="file for the table, as CSV")
     given, lines = options.parse_args(), {}
     for name, f, wanted in [CASES[i] for i in given.only]:
-        x = torch.rand(60, 2, generator=stream("settings"), dtype=torch.float64)
         generator, target = stream("replicates", name, *wanted), torch.tensor(wanted).double()
-        found = [repeat(x, f(x), target, generator) for _ in range(given.repeats)]
+        tables = [torch.rand(60, 2, generator=generator, dtype=torch.float64) for _ in range(given.repeats)]
+        found = [repeat(x, f(x), target, generator) for x in tables]
         lines[f"{name} {wanted}"] = pd.DataFrame(found).mean()
     table = pd.DataFrame(lines).T
     ways = "by its own means", "by all settings"

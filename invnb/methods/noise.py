@@ -71,7 +71,7 @@ def true_error(y:Tensor,               # (n, dy) measured, or the mean of severa
     lower, upper = errors.quantile(tails, 1)
     return TrueError((away.square() + s.square()).mean(1), lower, upper)
 
-# %% ../../nbs/methods/03_noise.ipynb #3c57f951
+# %% ../../nbs/methods/03_noise.ipynb #e15c7397
 def together(table:Repeated,            # what was measured
              process:GaussianProcess,   # fitted to the same rows
             ) -> tuple[Tensor, Tensor]: # (g, dy) what each setting truly measures; its deviation

@@ -78,7 +78,7 @@ def chance_within(misfit:Tensor,       # (n,) mean squared misfit of what is exp
     shape = mean.square() / variance.clamp_min(1e-6 * mean.square())
     return torch.special.gammainc(shape, shape * within**2 / mean)
 
-# %% ../../nbs/use/00_judge.ipynb #15bddb2f
+# %% ../../nbs/use/00_judge.ipynb #2dac6980
 def share_unmet(misfit:Tensor,    # (n,) mean squared misfit that is left
                 wanted:Tensor,    # (n, dy) measurements, as the misfit scales them
                 usual:Tensor,     # (rows, dy) those of the table, scaled
