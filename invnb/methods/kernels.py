@@ -150,7 +150,7 @@ def left_out_error(settings:np.ndarray,  # logarithms of lengths and noise
     L, failed = torch.linalg.cholesky_ex(K)
     return math.inf if failed else float(leave_one_out(L, t)[0].square().mean())
 
-# %% ../../nbs/methods/01_kernels.ipynb #31f5c6fc
+# %% ../../nbs/methods/01_kernels.ipynb #b03b8a41
 def refitted(settings:np.ndarray,  # (d + 1,) logarithms of lengths and noise
              z:Tensor,             # (n, d) scaled designs
              t:Tensor,             # (n, parts) of their measurements
