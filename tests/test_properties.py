@@ -1007,7 +1007,7 @@ def test_designs_under_scatter(N, S, dx, dy, seed, error, bent):
     assert equal(near[:, 0], near[:, -1]) and torch.allclose(all_of_them.gather(1, near[:, :-1]), all_of_them.sort(1).values, atol=1e-9)
     # the longer measurement has the same misfit, and answers shift it by what was wrong
     scattered = rob.Scattered(net, offsets)
-    wish, same = pure(scattered.repeated, wanted, misfit)
+    wish, same = scattered.repeated(wanted, misfit)
     y = scattered(x[:, 0])
     assert torch.allclose(same(y, wish).square().mean(1), expected[:, 0]) and equal(scattered.value_and_jacobian(x[:, 0])[0], y)
     assert torch.allclose(pure(scattered.measured, x[:, 0], net(x[:, 0]), misfit), y, atol=1e-9)
@@ -1018,7 +1018,7 @@ def test_designs_under_scatter(N, S, dx, dy, seed, error, bent):
     price = pure(rob.moving_price, net, x, starts, box)
     assert torch.allclose(price, error * (x - starts).square().sum(2)) and not rob.moving_price(net, x, x, box).any()
     anchored = rob.Anchored(net, offsets, box, misfit)
-    wish, same = pure(anchored.anchored, starts, wanted, misfit)
+    wish, same = anchored.anchored(starts, wanted, misfit)
     assert torch.allclose(same(anchored(flat), wish).square().sum(1) / (P*dy), (expected + price).flatten())
     moved = pure(rob.settled, LevenbergMarquardt(), net, starts, wanted, box, offsets, misfit)
     before, after = (rob.built_error(net, z, wanted, offsets, misfit) for z in (starts, moved))

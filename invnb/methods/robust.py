@@ -128,7 +128,7 @@ class Scattered(SurrogateNet):
                  y:Tensor,                # (n, dy) their measurements; NaN: failed
                  misfit:Misfit,           # how measurements are compared
                 ) -> Tensor:              # (n, P * dy)
-        "What built designs should measure: around each design the surrogate is shifted to its answer"
+        "What built designs should measure: the surrogate around each, shifted to its answer"
         z = misfit.scaled(self(x).view(len(x), len(self.offsets), -1))
         wrong = misfit.scaled(y.to(z)) - misfit.scaled(self.net(x))
         z = (z + wrong[:, None]) * misfit.unit.to(z)
@@ -141,7 +141,7 @@ class Scattered(SurrogateNet):
         P = len(self.offsets)
         return targets.repeat(1, P), Misfit(misfit.unit.repeat(P), misfit.log.repeat(P))
 
-# %% ../../nbs/methods/02_robust.ipynb #c374fdcb
+# %% ../../nbs/methods/02_robust.ipynb #1d26991b
 def half_widths(net:SurrogateNet,     # a surrogate's network, for its units
                 bounds:Tensor,        # (2, dx) the box
                ) -> Tensor:           # (dx,)
