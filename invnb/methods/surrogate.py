@@ -73,7 +73,7 @@ class BothNet(SurrogateNet):
         apart = (self.y_scale(one) - self.y_scale(other)).square()
         return unknown / self.usual[0] + apart / self.usual[1]
 
-# %% ../../nbs/methods/01_surrogate.ipynb #73c4f55b
+# %% ../../nbs/methods/01_surrogate.ipynb #ffcc25db
 def best_shares(expected:Tensor,   # (members, n) what each expects of rows it did not learn from
                 y:Tensor,          # (n,) their measurements
                ) -> Tensor:        # (members,) none below 0, together 1
@@ -121,7 +121,7 @@ class SharesNet(BothNet):
         return self.spread(cast(ProcessNet, self.process).shape(x), answers)
 
     def noise_variance(self) -> Tensor:
-        "As equal designs were measured; or else what no process explains"
+        "What no process explains, see `measured_noise`"
         return self.noise
 
     def spread(self, unknown:Tensor,   # (n, dy) the shape of the first process
@@ -141,12 +141,13 @@ def measured_noise(net:SharesNet,     # whose units count, and whose processes
                    data:Data,         # with designs that were measured again, or none
                    enough:int=10,     # repetitions that tell the noise
                   ) -> Tensor:        # (dy,) in squared units of y_scale
-    "By equal designs where there are any; or else what even the best process takes for noise"
-    x, mean, _, group = once(data.x, net.y_scale(data.y))
+    "What no process explains; or less, if equal designs were measured with less"
+    each = [one.noise_variance() for one in net.asked() if isinstance(one, ProcessNet)]
+    noise, y = torch.stack(each).amin(0), net.y_scale(data.y)
+    x, mean, _, group = once(data.x, y)
     repeated = len(data.x) - len(x)
-    if repeated >= enough: return (net.y_scale(data.y) - mean[group]).square().sum(0) / repeated
-    noise = [one.noise_variance() for one in net.asked() if isinstance(one, ProcessNet)]
-    return torch.stack(noise).amin(0)
+    if repeated < enough: return noise
+    return torch.minimum(noise, (y - mean[group]).square().sum(0) / repeated)
 
 # %% ../../nbs/methods/01_surrogate.ipynb #b00c9dc7
 @dataclass
