@@ -35,6 +35,7 @@ from invnb.methods.method import *
 from invnb.methods.network import *
 from invnb.methods.neural_adjoint import *
 from invnb.methods.process import *
+from invnb.methods.shares import *
 from invnb.methods.search import *
 from invnb.methods.surrogate import *
 from invnb.methods.tandem import *
@@ -1557,7 +1558,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "Search Till Till.__call__": "what a method has bought",
     "spans_decades Misfit Misfit.__call__ Misfit.scaled Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
     "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares measured_noise"
-    " leave_one_out left_out_error unusual spread_out GaussianProcess.choose Surrogate.join_several": "pieces of a surrogate: its fit and its calls check",
+    " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",
 }
 INNER = {"candidates", "spend", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
 

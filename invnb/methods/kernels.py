@@ -152,7 +152,7 @@ def best_settings(*table:Tensor|str,   # z, t, kernel, share: see `unlikelihood`
     first = np.argsort(likely, kind="stable")[:climbs]
     return min((climb(starts[i], *table) for i in first), key=lambda found: found[0])[1]
 
-# %% ../../nbs/methods/01_kernels.ipynb #203acb74
+# %% ../../nbs/methods/01_kernels.ipynb #58c71121
 def layers(settings:Tensor,   # (2d + 2,) logarithms of lengths, of q, odds of w; of noise
           ) -> tuple[Tensor, Tensor, Tensor, Tensor]:    # lengths, q, w and noise
     "What these settings stand for"

@@ -119,6 +119,7 @@ class ProcessNet(SurrogateNet):
         "The noise that made the rows most likely, where it is more than rounding"
         return self.size * torch.where(self.noise > 1e-8, self.noise, 0.)
 
+# %% ../../nbs/methods/01_process.ipynb #8294fdde
 class LayersNet(ProcessNet):
     "With two layers, see `in_layers`"
     finer:Tensor         # (d,) lengths of the second layer, in those of the first
