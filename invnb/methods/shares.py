@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BothNet', 'best_shares', 'SharesNet', 'measured_noise']
 
-# %% ../../nbs/methods/01_shares.ipynb #80686919
+# %% ../../nbs/methods/01_shares.ipynb #e1ef7a39
 from collections.abc import Sequence
 from typing import cast
 
@@ -19,7 +19,7 @@ from .contract import SurrogateNet
 from .network import EnsembleNet
 from .process import ProcessNet, once
 
-# %% ../../nbs/methods/01_shares.ipynb #dac1798a
+# %% ../../nbs/methods/01_shares.ipynb #f931e3fe
 class BothNet(SurrogateNet):
     "A process, a network, or the mean of both"
     weight:Tensor        # of the network: 0, a half or 1
@@ -69,7 +69,7 @@ class BothNet(SurrogateNet):
         apart = (self.y_scale(one) - self.y_scale(other)).square()
         return unknown / self.usual[0] + apart / self.usual[1]
 
-# %% ../../nbs/methods/01_shares.ipynb #8d3b7680
+# %% ../../nbs/methods/01_shares.ipynb #5f511603
 def best_shares(expected:Tensor,   # (members, n) what each expects of rows it did not learn from
                 y:Tensor,          # (n,) their measurements
                ) -> Tensor:        # (members,) none below 0, together 1
@@ -80,7 +80,7 @@ def best_shares(expected:Tensor,   # (members, n) what each expects of rows it d
     found = torch.from_numpy(nnls(A, b)[0]).to(expected)
     return found / found.sum()
 
-# %% ../../nbs/methods/01_shares.ipynb #5627d60d
+# %% ../../nbs/methods/01_shares.ipynb #71b8ea57
 class SharesNet(BothNet):
     "Several processes, and a network or none, each with its share"
     shares:Tensor        # (members,) of each process, and of the network if there is one
@@ -103,14 +103,20 @@ class SharesNet(BothNet):
         return [cast(SurrogateNet, net) for net in members if net is not None]
 
     def forward(self, x:Tensor) -> Tensor:
-        return cast(Tensor, sum(share * net(x.double())
-                                for share, net in zip(self.shares, self.asked()) if share > 0))
+        found = [share * self.y_scale(net(x.double()))
+                 for share, net in zip(self.shares, self.asked()) if share > 0]
+        return self.y_scale.inverse(cast(Tensor, sum(found)))
 
     def value_and_jacobian(self, x:Tensor) -> tuple[Tensor, Tensor]:
-        "The weighted mean of each"
-        y, J = zip(*[(share * y, share * J) for share, net in zip(self.shares, self.asked())
-                     if share > 0 for y, J in [net.value_and_jacobian(x.double())]])
-        return sum(y), sum(J)
+        "Of each that is asked, and their weighted mean in deviations"
+        z, J = torch.zeros(()), torch.zeros(())
+        for share, net in zip(self.shares, self.asked()):
+            if share == 0: continue
+            y, slopes = net.value_and_jacobian(x.double())
+            z = z + share * self.y_scale(y)
+            J = J + share * self.y_scale.slope(y)[..., None] * slopes
+        y = self.y_scale.inverse(z)
+        return y, J / self.y_scale.slope(y)[..., None]
 
     def shape(self, x:Tensor) -> Tensor:
         "Half of it as the first process says, half as they disagree"
@@ -131,10 +137,16 @@ class SharesNet(BothNet):
              ) -> Tensor:              # (n, dy)
         "Their variance around the mean that is asked"
         z = torch.stack([self.y_scale(y) for y in answers])
-        mean = self.y_scale(torch.einsum("m,mnd->nd", self.shares, answers))
+        mean = torch.einsum("m,mnd->nd", self.shares, z)
         return torch.einsum("m,mnd->nd", self.shares, (z - mean).square())
 
-# %% ../../nbs/methods/01_shares.ipynb #0fceb760
+    def mean(self, answers:Tensor,     # (members, n, dy) what each expects
+            ) -> Tensor:               # (n, dy)
+        "Their weighted mean, of logarithms where these were learned"
+        z = torch.stack([self.y_scale(y) for y in answers])
+        return self.y_scale.inverse(torch.einsum("m,mnd->nd", self.shares, z))
+
+# %% ../../nbs/methods/01_shares.ipynb #a2ad8783
 def measured_noise(net:SharesNet,     # whose units count, and whose processes
                    data:Data,         # with designs that were measured again, or none
                    enough:int=10,     # repetitions that tell the noise

@@ -76,7 +76,11 @@ class Surrogate(AnySurrogate):
         self.why = f"{best} ({', '.join(f'{name} {share:.2g}' for name, share in left.items())})"
         self.sizes = dict(dx=data.x.shape[1], dy=data.y.shape[1], rows=rows, **sizes, why=self.why)
         rough = self.noisy < left[best] and left.get("process", torch.inf) < 2 * left[best]
-        if rough and rows >= self.several: return learn_several(self, data, seed, progress, network)
+        if not rough or rows < self.several: return judged[best]
+        before = self.net, self.why, dict(self.sizes)
+        found = learn_several(self, data, seed, progress, network)
+        if self.unexplained(data, found) < 1.1 * left[best]: return found
+        self.net, self.why, self.sizes = before
         return judged[best]
 
     def unexplained(self, data:Data,    # from which it learned
@@ -101,7 +105,7 @@ class Surrogate(AnySurrogate):
         expected = dict(process=one, network=other, both=(one + other) / 2)
         return {name: Judged(data.valid, y, doubt) for name, y in expected.items()}
 
-# %% ../../nbs/methods/01_surrogate.ipynb #1b39d004
+# %% ../../nbs/methods/01_surrogate.ipynb #70acdb0a
 def learn_several(surrogate:Surrogate,          # whose settings count
                   data:Data,                    # what to learn from
                   seed:int,                     # of all that is random
@@ -128,13 +132,13 @@ def learn_several(surrogate:Surrogate,          # whose settings count
     shares, expected = shares[order] / shares[order].sum(), expected[order]
     if network:                                # its share, by what was held out
         held = data.valid[rows]
-        mean = torch.einsum("m,mnd->nd", shares, expected[:, held])
-        two = torch.stack([mean, network.judged.expected.to(mean)])
-        share = best_shares(scale(two), scale(data.held[1]))
+        mean = torch.einsum("m,mn->n", shares, scale(expected[:, held]))
+        other = network.judged.expected.to(expected)
+        share = best_shares(torch.stack([mean, scale(other)]), scale(data.held[1]))
         if share[1] < .01: network = None
         else:
             shares = torch.cat([share[0] * shares, share[1:]])
-            expected, rows = torch.cat([expected[:, held], two[1:]]), data.valid
+            expected, rows = torch.cat([expected[:, held], other[None]]), data.valid
     judged = Judged(rows, expected, fitted[plain].judged.shape)
     return join_several(surrogate, data, [fitted[i] for i in order], network, shares, judged)
 
@@ -159,7 +163,7 @@ def join_several(surrogate:Surrogate,                    # who will ask them
         unknown = unknown[data.valid[processes[0].judged.rows]]
     apart = net.apart(judged.expected)
     net.usual.copy_(torch.stack([unknown.mean(0), apart.mean(0)]).clamp_min(1e-300))
-    expected = torch.einsum("m,mnd->nd", net.shares, judged.expected)
+    expected = net.mean(judged.expected)
     found = Judged(judged.rows, expected, net.spread(unknown, judged.expected))
     names = [one.sizes["kernel"] + " in layers" * one.layers
              + " with ranks" * (one.sizes["knots"] > 0) for one in processes]
