@@ -710,7 +710,7 @@ def test_kernels(n, d, name, seed):
     K = KERNELS[name](squared_distances(s, s))[0] + (.1 + rounding(a))*torch.eye(n).double()
     variance = torch.stack([part @ torch.linalg.solve(K, part)/n for part in t.T])
     want = -sum(torch.distributions.MultivariateNormal(torch.zeros(n).double(), v*K).log_prob(part) for v, part in zip(variance, t.T))/(2*n) - (1 + math.log(2*math.pi))/2
-    assert torch.allclose(pure(unlikelihood, settings, a, t, name, ones), want) and equal(pure(surprise, K, t), unlikelihood(settings, a, t, name, ones))
+    assert torch.allclose(pure(unlikelihood, settings, a, t, name, ones), want) and torch.allclose(pure(surprise, K, t), want)
     assert math.isclose(left_out_error(settings.numpy(), a, t, name, ones), float(leave_one_out(torch.linalg.cholesky(K), t)[0].square().mean()), rel_tol=1e-6)
 
 @given(st.integers(4, 9), st.integers(1, 2), seeds)
@@ -869,7 +869,7 @@ def test_what_is_both(any_surrogate):
     if isinstance(net, SharesNet):
         answers = torch.stack([part(x) for part in net.asked()])
         assert any_surrogate.why.startswith("several (") and torch.allclose(net.mean(answers), net(x))
-        assert (net.shares >= 0).all() and math.isclose(net.shares.sum(), 1, rel_tol=1e-9) and (net.apart(answers) >= 0).all() and equal(net.apart(answers[:1].expand_as(answers)), net.apart(answers)*0)
+        assert (net.shares >= 0).all() and math.isclose(net.shares.sum(), 1, rel_tol=1e-9) and (net.apart(answers) >= 0).all() and (net.apart(answers[:1].expand_as(answers)) < 1e-12).all()
         assert (net.shape(x) > 0).all() and not isinstance(net.process, LayersNet)
     elif isinstance(net, BothNet):
         assert torch.allclose(torch.stack([part(x) for part in net.asked()]).mean(0), net(x)) and any_surrogate.why.split()[0] in ("process", "network", "both")
