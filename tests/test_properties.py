@@ -883,6 +883,19 @@ def test_shares(members, n, seed):
     wrong = lambda found: float((found - y).square().mean())
     assert (shares >= 0).all() and math.isclose(shares.sum(), 1, rel_tol=1e-9) and wrong(shares @ expected) <= min(map(wrong, expected)) + 1e-6
 
+def test_several_joined():
+    "Two processes with given shares are asked with these; learned, all rows judge them, and none of them alone errs much less"
+    x = uniform(3, 40, 2).double()
+    data = Data(x, torch.stack([(3*x[:, 0]).round(), x.prod(1)], 1))
+    made, parts = Surrogate().fit(data, progress=False), [GaussianProcess(kernel, ranks=False, few=50).fit(data, progress=False) for kernel in ("rbf", "rough")]
+    shares, each = torch.tensor([.25, .75]).double(), torch.stack([part.judged.expected for part in parts])
+    judged = join_several(made, data, parts, None, shares, Judged(parts[0].judged.rows, each, parts[0].judged.shape))
+    assert torch.allclose(made.net(x), .25*parts[0].net(x) + .75*parts[1].net(x)) and torch.allclose(judged.expected, .25*each[0] + .75*each[1]) and (judged.shape > 0).all()
+    judged = learn_several(made, data, 1, False)
+    assert isinstance(made.net, SharesNet) and made.why.startswith("several (") and judged.rows.all() and len(made.sizes["others"]) + 1 == len(made.net.shares)
+    wrong = lambda expected: float(made.misfit.error(expected, data.y).mean())
+    assert wrong(judged.expected) < 1.2*min(map(wrong, each))
+
 def test_noise_of_several():
     "Designs that were measured again say what the noise is, in units of the table; where there are none, processes do"
     x = uniform(3, 30, 2).double()
@@ -1557,7 +1570,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.measure Scaled.value_and_jacobian": "pieces of methods: Method.propose and Method.search check",
     "Search Till Till.__call__": "what a method has bought",
     "spans_decades Misfit Misfit.__call__ Misfit.scaled Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
-    "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares measured_noise"
+    "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares"
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",
 }
 INNER = {"candidates", "spend", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
