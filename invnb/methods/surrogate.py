@@ -38,11 +38,11 @@ class Surrogate(AnySurrogate):
 
     def build(self, dx:int, dy:int, rows:int=0, process:dict[str, Any]|None=None,
               network:dict[str, Any]|None=None, why:str="",
-              others:Sequence[dict[str, Any]]=()) -> BothNet:
+              others:Sequence[dict[str, Any]]|None=None) -> BothNet:
         self.why = why
         one = replace(self.process).build(**process) if process else None
         net = self.network_for(rows).build(**network) if network else None
-        if not others: return BothNet(dx, dy, one, net)
+        if others is None: return BothNet(dx, dy, one, net)
         more = [replace(self.process).build(**sizes) for sizes in others]
         return SharesNet(dx, dy, cast(ProcessNet, one), more, net)
 
@@ -105,7 +105,7 @@ class Surrogate(AnySurrogate):
         expected = dict(process=one, network=other, both=(one + other) / 2)
         return {name: Judged(data.valid, y, doubt) for name, y in expected.items()}
 
-# %% ../../nbs/methods/01_surrogate.ipynb #70acdb0a
+# %% ../../nbs/methods/01_surrogate.ipynb #913cc822
 def learn_several(surrogate:Surrogate,          # whose settings count
                   data:Data,                    # what to learn from
                   seed:int,                     # of all that is random
