@@ -313,8 +313,10 @@ class NeuralAdjoint(SurrogateMethod):
         if len(known):                            # the nearest row itself, which has no doubt
             row, measured = nearest_known(starts.to(x), known, targets, self.misfit)
             noise = self.noise()
-            x = torch.cat([x, row], 1)
-            misfit = torch.cat([misfit, measured + noise - (error - noise).clamp_min(0)], 1)
+            value = measured + noise - (error - noise).clamp_min(0)
+            # noise as large as all that is wrong is no noise: a row that meets the wish is first
+            if noise >= error: value = value.masked_fill(measured <= enough, -torch.inf)
+            x, misfit = torch.cat([x, row], 1), torch.cat([misfit, value], 1)
         return first_apart(x, misfit, n, net, self.apart, self.alike)
 
     def doubtful_error(self, x:Tensor,        # (N, S, dx) designs
