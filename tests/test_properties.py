@@ -34,6 +34,7 @@ from invnb.methods.mdn import *
 from invnb.methods.method import *
 from invnb.methods.network import *
 from invnb.methods.neural_adjoint import *
+from invnb.methods.noise import *
 from invnb.methods.process import *
 from invnb.methods.search import *
 from invnb.methods.surrogate import *
@@ -49,6 +50,7 @@ from invnb.tasks.shell import *
 from invnb.tasks.sine_wave import *
 from invnb.tasks.stack import *
 from invnb.tasks.task import *
+from invnb.use.judge import *
 
 EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.explore": "widgets and their pictures: tests/test_explore.py",
@@ -57,11 +59,9 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.bench.cli": "commands: tests/test_faults.py runs them",
     "invnb.use.solve": "a command: tests/test_solve.py, and its reading functions tests/test_fuzz.py",
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
-    "invnb.methods.noise": "measurements repeated: its notebook",
     "robust_candidates": "the notebook of the neural adjoint judges what it finds by what is built, with several surrogates and starts",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
     "invnb.methods.robust": "designs under scatter: its notebook compares formulas with random numbers",
-    "invnb.use.judge": "what it expects of the candidates of a table: tests/test_solve.py and its notebook",
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.layout": "text files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.table": "files: tests/test_table.py, tests/test_fuzz.py and its notebook",
@@ -810,6 +810,121 @@ def test_units_of_a_table_do_not_matter(kind):
     assert torch.allclose((other(x*a + b) - d)/c, one(x), atol=tol) and math.isclose(one.error, other.error, rel_tol=.3)
     assert torch.allclose(other.variance(x*a + b)/c**2, one.variance(x), rtol=.3, atol=1e-9)
 
+# ---- noise, and what is said of candidates ----
+
+@given(st.integers(2, 6), st.integers(1, 4), st.integers(1, 3), seeds)
+def test_repetitions(n, times, dy, seed):
+    "Each design once, with mean and count; the order of rows does not matter; the deviation grows with the noise and is NaN without repetitions"
+    x = uniform(seed, n, 2).double().repeat(times, 1)
+    y, order = 1 + uniform(seed + 1, n*times, dy).double(), shuffle(seed, n*times)
+    found = pure(repetitions, x, y)
+    assert isinstance(found, Repeated) and found.x.shape == (n, 2) and found.freedom == n*(times - 1) and (found.times == times).all()
+    place = (found.x[:, None] == x[None, :n]).all(2).double().argmax(1)
+    assert torch.allclose(found.y, y.view(times, n, dy).mean(0)[place])
+    again = repetitions(x[order], y[order])
+    back = (again.x[:, None] == found.x[None]).all(2).double().argmax(1)
+    assert torch.allclose(again.y, found.y[back])
+    if times == 1: assert found.deviation.isnan().all()
+    else:
+        assert (found.deviation >= 0).all() and torch.allclose(again.deviation, found.deviation[back], rtol=1e-6)
+        assert torch.allclose(repetitions(x, 3*y).deviation, 3*found.deviation, rtol=1e-6)
+
+@given(st.integers(1, 4), st.integers(1, 3), seeds)
+def test_true_error(n, dy, seed):
+    "Between its ends; exact without noise; its ends part as the noise grows; a column shifted with its target changes nothing"
+    y, wanted, deviation = (uniform(seed + i, n, dy).double() for i in range(3))
+    found = pure(true_error, y, wanted[0], deviation + .01)
+    assert isinstance(found, TrueError) and all(part.shape == (n,) for part in found) and (0 <= found.lower).all() and (found.lower <= found.upper).all()
+    assert (found.expected >= (y - wanted[0]).square().mean(1)).all()
+    wider = true_error(y, wanted[0], deviation + .01, share=.99)
+    assert (wider.lower <= found.lower).all() and (found.upper <= wider.upper).all()
+    assert all(torch.allclose(a, b) for a, b in zip(true_error(y + 5, wanted[0] + 5, deviation + .01), found))
+    assert all(torch.allclose(part, (y - wanted).square().mean(1)) for part in true_error(y, wanted, 0*deviation))
+    with pytest.raises(ValueError, match="^deviation"): true_error(y, wanted, -1 - deviation)
+
+@functools.lru_cache
+def measured_again():
+    "Twelve settings, four times, with noise; a process; and what made them"
+    x = uniform(1, 12, 2).double()
+    f = torch.stack([2 + x.sum(1).sin(), 1 + x.prod(1)], 1)
+    rows = x.repeat(4, 1)
+    y = f.repeat(4, 1) * (1 + .05*torch.randn(48, 2, generator=stream("again"), dtype=torch.float64))
+    return repetitions(rows, y), GaussianProcess("rbf", False).fit(Data(rows, y), progress=False)
+
+@given(seeds)
+def test_together(seed):
+    "The order of settings does not matter; surer than the repetitions alone; without noise the means are believed"
+    table, process = measured_again()
+    mean, deviation = pure(together, table, process)
+    assert mean.shape == deviation.shape == table.y.shape and (deviation > 0).all() and (deviation <= 1.01*table.deviation/2).all()
+    order = shuffle(seed, len(table.x))
+    mixed = Repeated(*[part[order] for part in table[:4]], table.freedom)
+    assert all(torch.allclose(a, b[order], atol=1e-6) for a, b in zip(together(mixed, process), (mean, deviation)))
+    sure = together(table._replace(deviation=1e-6*table.deviation), process)[0]
+    assert (sure - table.y).abs().max() < (mean - table.y).abs().max() + 1e-9
+    with pytest.raises(ValueError, match="^table"): together(table._replace(deviation=torch.nan*table.deviation), process)
+
+def test_refitted():
+    "Errors of rows whose lengths were chosen without them; a factor on measurements changes no share"
+    x = uniform(3, 30, 2).double()
+    t = torch.stack([(3*x[:, 0]).sin(), x.prod(1)], 1)
+    start, ones, fold = np.array([0., 0., -8.]), torch.ones(30).double(), torch.arange(30) % 10
+    wrong, expected = pure(refitted, start, x, t, "rbf", ones, fold)
+    assert wrong.shape == expected.shape == t.shape and (expected > 0).all()
+    share = nine_tenths(wrong, expected)
+    assert share.shape == (2,) and (share > 0).all() and torch.allclose(nine_tenths(*refitted(start, x, 8*t, "rbf", ones, fold)), share, rtol=1e-3)
+    process = GaussianProcess("rbf", False).fit(Data(x, t), progress=False)
+    none = replace(process, refits=0).fit(Data(x, t), progress=False)
+    assert equal(process(x), none(x)) and process.error == none.error and (process.net.doubt > 0).all()      # doubt alone is changed
+    more = none.confidence(share, t, torch.zeros(3), ones, 0)
+    assert equal(more, torch.ones_like(share))
+
+@given(st.integers(1, 4), st.integers(1, 3), seeds)
+def test_what_is_said_of_candidates(any_surrogate, N, n, seed):
+    "Expected errors hold the doubt; intervals grow with it; designs that miss more have less chance; more designs leave no more unmet"
+    data = three_columns()
+    data = Data(data.x, torch.cat([data.y[:, :1], 10**(8*data.x[:, 1:2])], 1))
+    x, targets = uniform(seed, N, n, 3), data.y[shuffle(seed, len(data))[:N]]
+    z, doubt = pure(expectation, any_surrogate, x.flatten(0, 1))
+    error = pure(predicted_error, any_surrogate, x, targets)
+    assert z.shape == doubt.shape == (N*n, 2) and (doubt >= 0).all() and error.shape == (N, n) and (error >= doubt.mean(1).view(N, n) - 1e-12).all()
+    low, high = nine_of_ten(any_surrogate.misfit, z, doubt)
+    wide = nine_of_ten(any_surrogate.misfit, z, 4*doubt)
+    assert (low <= high).all() and (wide[0] <= low).all() and (high <= wide[1]).all()
+    reach = pure(within_reach, any_surrogate, data, x, targets)
+    fewer = within_reach(any_surrogate, data, x[:, :1], targets)
+    assert reach.shape == (N,) and ((0 <= reach) & (reach <= 1)).all() and (fewer <= reach + 1e-9).all()
+    assert wrong_rows(any_surrogate, data).shape == (int(any_surrogate.judged.rows.sum()), 2) and 0 < independent(any_surrogate, data) <= 2.001
+
+@given(st.integers(1, 6), st.floats(.05, 1), st.floats(.5, 20), seeds)
+def test_chance_within(n, within, apart, seed):
+    "A probability, which falls as the misfit grows and rises with what will do"
+    misfit, doubt = uniform(seed, n).double().square(), uniform(seed + 1, n).double().square() + 1e-6
+    chance = pure(chance_within, misfit, doubt, within, apart)
+    assert ((0 <= chance) & (chance <= 1)).all() and (chance <= chance_within(misfit, doubt, 2*within, apart) + 1e-9).all()
+    near, far = chance_within(0*misfit, doubt, within, apart), chance_within(misfit + 100*within**2, 1e-3*doubt, within, apart)
+    assert (near >= chance - .1).all() and (far < .05).all()
+    wanted = uniform(seed, n, 2).double()
+    usual = uniform(seed + 2, 9, 2).double()
+    share = pure(share_unmet, misfit, wanted, usual)
+    assert (share >= 0).all() and torch.allclose(share_unmet(4*misfit, 2*wanted, 2*usual), share)      # units do not matter
+
+@given(st.integers(1, 4), seeds)
+def test_rows_of_a_table(n, seed):
+    "Each design once; the nearest row has the least expected error; a measured design is known, another is not"
+    table, process = measured_again()
+    data = Data(table.x.repeat(4, 1), table.y.repeat(4, 1))
+    rows = known_rows(data, process)
+    assert isinstance(rows, Rows) and len(rows.x) == 12 and (rows.count == 4).all()
+    index, error = pure(rows.nearest, rows.z[:n])
+    assert index.tolist() == list(range(n)) and (error >= 0).all() and torch.allclose(rows.doubt(index).mean(1), error)
+    x = torch.cat([rows.x[:n], rows.x[:n] + 2])
+    z, doubt = torch.zeros(2, 2*n, 2).double()
+    assert rows.known(x, z, doubt).tolist() == [True]*n + [False]*n and equal(z[:n], rows.z[:n]) and not z[n:].any()
+    wide, wanted = 10**(9*uniform(seed, 40, 2)).double().numpy(), pd.DataFrame([[1., -1.]], columns=["a", "b"]).rename_axis("line")
+    with pytest.raises(ValueError, match="column 'b'"): check_logarithms(wide, wanted, "w.csv")
+    check_logarithms(wide, wanted.abs(), "w.csv")
+
 def place_of(net, x):
     "Where each design is among the rows of a process"
     return torch.cdist(net.features(x)[0], net.rows).argmin(1)
@@ -1514,6 +1629,9 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "spans_decades Misfit Misfit.__call__ Misfit.scaled Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
     "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern squared_distances rank_knots interpolate unlikelihood rounding climb best_settings"
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose": "pieces of a surrogate: its fit and its calls check",
+    "refitted nine_tenths GaussianProcess.confidence": "pieces of a process: its fit checks",
+    "repetitions Repeated true_error TrueError": "what a table holds, which Data has checked",
+    "expectation predicted_error nine_of_ten chance_within share_unmet within_reach Rows Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
 }
 INNER = {"candidates", "spend", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
 

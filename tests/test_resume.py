@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest, torch
 from invnb.bench.store import read_records
 
-ARGS = "--preset smoke --seeds 2 --tasks sine_wave,robotic_arm --methods ranked_search,random_search,neural_adjoint --rows 400 --workers".split()
+ARGS = "--preset smoke --seeds 2 --tasks sine_wave,robotic_arm --methods ranked_search,random_search,neural_adjoint --rows 60 --workers".split()
 
 
 def bench(out, workers):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['KERNELS', 'rbf', 'matern', 'squared_distances', 'rank_knots', 'interpolate', 'unlikelihood', 'rounding', 'unusual',
-           'climb', 'best_settings', 'leave_one_out', 'left_out_error']
+           'climb', 'best_settings', 'leave_one_out', 'left_out_error', 'refitted', 'nine_tenths']
 
 # %% ../../nbs/methods/01_kernels.ipynb #bd3e5f16
 import math
@@ -149,3 +149,37 @@ def left_out_error(settings:np.ndarray,  # logarithms of lengths and noise
     K = KERNELS[kernel](squared_distances(s, s))[0] + (noise * share + rounding(z)).diag()
     L, failed = torch.linalg.cholesky_ex(K)
     return math.inf if failed else float(leave_one_out(L, t)[0].square().mean())
+
+# %% ../../nbs/methods/01_kernels.ipynb #b03b8a41
+def refitted(settings:np.ndarray,  # (d + 1,) logarithms of lengths and noise
+             z:Tensor,             # (n, d) scaled designs
+             t:Tensor,             # (n, parts) of their measurements
+             kernel:str,           # rbf or matern
+             share:Tensor,         # (n,) of the noise
+             fold:Tensor,          # (n,) numbers: rows of one are left out together
+            ) -> tuple[Tensor, Tensor]:   # (n, parts) errors; (n, parts) their expected squares
+    "What processes whose lengths were chosen without a row get wrong at that row"
+    wrong, expected = torch.empty_like(t), torch.empty_like(t)
+    usual = t.square().mean(0).sqrt().clamp_min(1e-300)
+    for out in [fold == k for k in fold.unique()]:
+        rest, few = ~out, (t / usual)[:, :4]
+        found = climb(settings, z[rest], few[rest], kernel, share[rest], steps=30)[1]
+        lengths, noise = torch.tensor(found[:-1]).exp().to(z), math.exp(found[-1])
+        s = z / lengths
+        K = KERNELS[kernel](squared_distances(s, s[rest]))[0]
+        known = K[rest] + (noise * share[rest] + rounding(z)).diag()
+        L, failed = torch.linalg.cholesky_ex(known)
+        if failed: L = torch.linalg.cholesky(known + 1e-8 * torch.eye(len(L)).to(L))
+        weights = torch.cholesky_solve(t[rest], L)
+        told = torch.linalg.solve_triangular(L, K[out].T, upper=False).square().sum(0)
+        left = (1 - told).clamp_min(1e-14) + noise * share[out]
+        wrong[out] = t[out] - K[out] @ weights
+        expected[out] = left[:, None] * (t[rest] * weights).mean(0).clamp_min(1e-30)
+    return wrong, expected
+
+def nine_tenths(wrong:Tensor,      # (n, parts) errors
+                expected:Tensor,   # (n, parts) their expected squares
+               ) -> Tensor:        # (parts,)
+    "What nine of ten squared errors stay below, as shares of what was expected"
+    ratio = (wrong.square() / expected.clamp_min(1e-300)).sort(0).values
+    return ratio[min(len(ratio) - 1, -(-9 * (len(ratio) + 1) // 10) - 1)].clamp_min(1e-300)

@@ -14,7 +14,8 @@ from torch import Tensor
 from ..core import Data, check_count, same_design, stream
 from .contract import AnySurrogate, Judged, SurrogateNet
 from .kernels import (KERNELS, best_settings, climb, interpolate, leave_one_out,
-                                   left_out_error, rank_knots, rounding, squared_distances)
+                                   left_out_error, nine_tenths, rank_knots, refitted,
+                                   rounding, squared_distances)
 
 # %% ../../nbs/methods/01_process.ipynb #541ceefc
 class ProcessNet(SurrogateNet):
@@ -109,6 +110,7 @@ class GaussianProcess(AnySurrogate):
     rows:int=8000             # of the table, at most; a random choice where there are more
     few:int=1000              # rows for lengths and variance; that many are learned whole
     first:int=300             # rows for a first look at each kernel
+    refits:int=200            # rows; with more, the choice of lengths is not judged
 
     def build(self, dx:int, dy:int, **sizes:int|str) -> ProcessNet:
         return ProcessNet(dx, dy, **sizes)                    # type: ignore[arg-type]
@@ -137,7 +139,24 @@ class GaussianProcess(AnySurrogate):
         wrong, left = leave_one_out(L, t)
         back = mixed.argsort()[place]                         # from rows of the table to rows of z
         expected = self.net.y_scale.inverse(((t - wrong) @ basis)[back])
-        return Judged(known, expected, (left[:, None] * self.net.size)[back])
+        told = left[:, None] * self.net.size
+        more = self.confidence(nine_tenths(wrong @ basis, told), t, settings, share, seed)
+        return Judged(known, expected, (told / more)[back])
+
+    def confidence(self, formula:Tensor,   # (dy,) what nine of ten left-out errors stay below
+                   t:Tensor,               # (n, parts) measurements
+                   settings:Tensor,        # logarithms of lengths and noise
+                   share:Tensor,           # (n,) of the noise
+                   seed:int,               # of what is left out together
+                  ) -> Tensor:             # (dy,)
+        "How much larger squared errors are than the formula says: it chose lengths with the row"
+        net, n = self.net, len(t)
+        if not 12 <= n <= self.refits or len(settings) != len(net.lengths) + 1:
+            return torch.ones_like(formula)
+        fold = torch.randperm(n, generator=stream("process", "folds", seed)).to(t.device) % 10
+        table = net.rows * net.lengths, t, self.sizes["kernel"], share
+        wrong, expected = refitted(settings.cpu().numpy(), *table, fold)
+        return nine_tenths(wrong @ net.basis, expected @ net.basis.square()) / formula
 
     def choose(self, z:Tensor,        # (n, dx) scaled designs
                t:Tensor,              # (n, parts) of their measurements
