@@ -11,6 +11,7 @@ from fastcore.docments import docments
 from hypothesis import assume, given, strategies as st
 
 import invnb
+import invnb.methods.robust as rob       # by its name: the full-wave solver has a Scattered, too
 from invnb.bench.metrics import *
 from invnb.bench.interval import *
 from invnb.bench.paired import *
@@ -59,9 +60,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.bench.cli": "commands: tests/test_faults.py runs them",
     "invnb.use.solve": "a command: tests/test_solve.py, and its reading functions tests/test_fuzz.py",
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
-    "robust_candidates": "the notebook of the neural adjoint judges what it finds by what is built, with several surrogates and starts",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
-    "invnb.methods.robust": "designs under scatter: its notebook compares formulas with random numbers",
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.layout": "text files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.table": "files: tests/test_table.py, tests/test_fuzz.py and its notebook",
@@ -1087,6 +1086,90 @@ def test_rank_apart(N, S, dx, seed, apart, alike):
     near = pure(nearest_rows, known, wanted, S + 2, plain)
     assert near.shape == (N, S + 2) and torch.equal(near[:, :S], (wanted[:, None] - known).square().sum(2).argsort(1)) and equal(near[:, :2], near[:, S:])
 
+class Bent(SurrogateNet):
+    "A surrogate with a closed form: A x + c |x|^2, so that its mean and its scatter have one, too"
+    def __init__(self, A, c, error):
+        super().__init__(A.shape[1], len(A))
+        self.A, self.c = A, c
+        self.double(); self.error.fill_(error)
+    def forward(self, x): return x @ self.A.T + self.c * x.square().sum(1, keepdim=True)
+
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), seeds, st.sampled_from([0., .01, 10.]), st.booleans())
+def test_designs_under_scatter(N, S, dx, dy, seed, error, bent):
+    D = torch.float64
+    net, x, wanted = Bent(normal(seed, dy, dx, dtype=D), .3*bent, error), uniform(seed, N, S, dx, dtype=D), normal(seed + 1, N, dy, dtype=D)
+    deviation, unit = .2*uniform(seed + 2, dx, dtype=D), .5 + uniform(seed + 3, dy, dtype=D)
+    misfit, box = Misfit(unit, torch.zeros(dy, dtype=torch.bool)), torch.tensor([[0.]*dx, [2.]*dx], dtype=D)
+    for same in (deviation, deviation.numpy(), deviation.tolist(), pd.DataFrame(deviation.numpy()[None])):
+        assert equal(pure(rob.as_tolerance, same, dx), deviation) and equal(pure(rob.as_row, "tolerance", same, dx), deviation)
+    assert equal(pure(rob.as_rows, "x", x[0, 0]), x[0, :1]) and equal(rob.as_rows("x", x[0]), x[0])
+    e = pure(rob.building_errors, dx, 8, seed)
+    P, offsets = len(e), deviation * e
+    assert P == max(8, 2*dx) and equal(e[:P//2], -e[P//2:]) and torch.allclose(e.T @ e / P, torch.eye(dx, dtype=D), atol=1e-9)
+    flat = x.flatten(0, 1)
+    assert equal(pure(rob.built, net, flat, offsets), (flat[:, None] + offsets).flatten(0, 1))
+    # a batch is a loop, and what is expected is the mean over all that is built
+    mean, variance = pure(rob.under_scatter, net, flat, offsets, misfit)
+    expected = pure(rob.built_error, net, x, wanted, offsets, misfit)
+    for i, j in itertools.product(range(N), range(S)):
+        pieces = misfit(net(x[i, j] + offsets), wanted[i])
+        assert abs(float(expected[i, j] - pieces.square().mean())) < 1e-9 * (1 + float(expected[i, j]))
+        alone = rob.under_scatter(net, x[i, j][None], offsets, misfit)
+        assert torch.allclose(alone[0][0], mean[i*S + j]) and torch.allclose(alone[1], variance[i*S + j])
+        if not bent: assert torch.allclose(variance[i*S + j], ((net.A * deviation).square().sum(1) / unit**2).mean()) and torch.allclose(mean[i*S + j], misfit.scaled(net(x[i, j][None])[0]))
+    near = pure(rob.nearest_built, mean, variance, wanted, len(flat) + 1, misfit)
+    all_of_them = rob.built_error(net, flat.expand(N, -1, -1), wanted, offsets, misfit)
+    assert equal(near[:, 0], near[:, -1]) and torch.allclose(all_of_them.gather(1, near[:, :-1]), all_of_them.sort(1).values, atol=1e-9)
+    # the longer measurement has the same misfit, and answers shift it by what was wrong
+    scattered = rob.Scattered(net, offsets)
+    wish, same = scattered.repeated(wanted, misfit)
+    y = scattered(x[:, 0])
+    assert torch.allclose(same(y, wish).square().mean(1), expected[:, 0]) and equal(scattered.value_and_jacobian(x[:, 0])[0], y)
+    assert torch.allclose(pure(scattered.measured, x[:, 0], net(x[:, 0]), misfit), y, atol=1e-9)
+    assert torch.allclose(scattered.measured(x[:, 0], net(x[:, 0]) + unit, misfit), y + unit.repeat(P), atol=1e-9)
+    # moving: nothing at home, more with the square of the distance and with the error, and no move makes it worse
+    starts = uniform(seed + 4, N, S, dx, dtype=D)
+    assert equal(pure(rob.half_widths, net, box), torch.ones(dx, dtype=D))
+    price = pure(rob.moving_price, net, x, starts, box)
+    assert torch.allclose(price, error * (x - starts).square().sum(2)) and not rob.moving_price(net, x, x, box).any()
+    anchored = rob.Anchored(net, offsets, box, misfit)
+    wish, same = anchored.anchored(starts, wanted, misfit)
+    assert torch.allclose(same(anchored(flat), wish).square().sum(1) / (P*dy), (expected + price).flatten())
+    moved = pure(rob.settled, LevenbergMarquardt(), net, starts, wanted, box, offsets, misfit)
+    before, after = (rob.built_error(net, z, wanted, offsets, misfit) for z in (starts, moved))
+    assert moved.shape == starts.shape and (moved >= 0).all() and (moved <= 2).all()
+    assert (after + rob.moving_price(net, moved, starts, box) <= before + 1e-9*(1 + before)).all()
+    # of what was simulated, that of which the least is expected; a failure is never chosen
+    surrogate = types.SimpleNamespace(net=net, misfit=misfit, sizes=dict(dx=dx, dy=dy))
+    best = pure(rob.best_built, surrogate, x, net(flat).view(N, S, dy), wanted, deviation)
+    sure = rob.built_error(net, x, wanted, deviation * rob.building_errors(dx), misfit)
+    assert torch.allclose((best[:, None] == x).all(2).double().mul(sure).sum(1), sure.amin(1))
+    if S > 1:
+        y = net(flat).view(N, S, dy).clone()
+        y[:, 0] = torch.nan
+        assert not (rob.best_built(surrogate, x, y, wanted, deviation) == x[:, 0]).all(1).any()
+    # what one column moves, and what passes
+    moves = pure(rob.sensitivity, surrogate, flat, deviation)
+    assert moves.shape == (N*S, dx) and (bent or torch.allclose(moves, (net.A * deviation / unit[:, None]).square().mean(0).sqrt().expand(N*S, -1)))
+    missed = pure(rob.production_errors, net, x[:, 0], wanted, deviation, 16, seed)
+    passed = pure(rob.production_yield, net, x[:, 0], wanted, deviation, .5, 16, seed)
+    assert missed.shape == (N, 16) and equal(passed, (missed <= .5).double().mean(1)) and equal(rob.production_errors(net, x[:1, 0], wanted[:1], deviation, 16, seed), missed[:1])
+    assert torch.allclose(rob.production_errors(net, x[:, 0], wanted, [0.]*dx, 4), (net(x[:, 0]) - wanted).square().mean(1, keepdim=True).expand(-1, 4))
+
+@given(st.integers(1, 4), seeds, st.booleans())
+def test_robust_candidates(n, seed, from_rows):
+    "Inside the box, the same for the same seed, and the first is expected to be no worse than the nominal first, but for the surrogate's error"
+    method, wanted = NeuralAdjoint(made().surrogate).fit(made().data, progress=False), made().data.y[:3]
+    method.starts, method.tolerance = "data" if from_rows else "uniform", [.1, 0., .05]
+    x = robust_candidates(method, wanted, n, stream("robust", seed))
+    assert x.shape == (3, n, 3) and equal(x, method.candidates(wanted, n, stream("robust", seed)))
+    low, high = method.net.bounds
+    assert (x >= low).all() and (x <= high).all()
+    nominal = method.nominal_candidates(wanted, n, stream("robust", seed))
+    offsets = rob.as_tolerance(method.tolerance, 3) * rob.building_errors(3, 64, 1)
+    first, other = (rob.built_error(method.net.surrogate, z[:, :1].to(x), wanted.to(x), offsets.to(x), method.misfit) for z in (x, nominal))
+    assert (first <= 1.2*other + method.net.surrogate.error + 1e-6).all()
+
 class Sums(torch.nn.Module):
     def forward(self, x): return torch.stack([x.sum(1), x[:, 0]], 1)
 
@@ -1588,6 +1671,12 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "AnySurrogate.__call__": (lambda x: [made().surrogate(x), made().process(x), made().chosen(x)], dict(x=X)),
     "AnySurrogate.variance": (lambda x: [made().surrogate.variance(x), made().process.variance(x), made().chosen.variance(x)], dict(x=X)),
     "AnySurrogate.interval": (lambda x: [made().surrogate.interval(x, .5), made().process.interval(x, .5), made().chosen.interval(x, .5)], dict(x=X)),
+    "as_tolerance": (lambda tolerance: rob.as_tolerance(tolerance, 3), dict(tolerance=BOX[1] - BOX[0])),
+    "as_row": (lambda value: rob.as_row("value", value, 3), dict(value=BOX[1])),
+    "as_rows": (lambda value: rob.as_rows("value", value), dict(value=X)),
+    "sensitivity": (lambda x, tolerance: rob.sensitivity(made().surrogate, x, tolerance), dict(x=X, tolerance=BOX[1] - BOX[0])),
+    "production_errors": (lambda x, target: rob.production_errors(lambda x: x[:, :2], x, target, [.1]*3, 8), dict(x=X, target=Y)),
+    "production_yield": (lambda x, target: rob.production_yield(lambda x: x[:, :2], x, target, [.1]*3, .1, 8), dict(x=X, target=Y)),
     "check_designs": (lambda x: check_designs(made().surrogate, x), dict(x=X)),
     "check_errors": (lambda errors: check_errors("errors", errors), dict(errors=E)),
     "failures": (failures, dict(errors=E)),
@@ -1624,6 +1713,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "rank_among at_or_below oddest uniformity packing": "ranks and designs as posterior_ranks and good_designs give them",
     "compare checksum Record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
     "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates"
+    " built under_scatter built_error nearest_built half_widths moving_price settled best_built NeuralAdjoint.nominal_candidates"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.measure Scaled.value_and_jacobian": "pieces of methods: Method.propose and Method.search check",
     "Search Till Till.__call__": "what a method has bought",
     "spans_decades Misfit Misfit.__call__ Misfit.scaled Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",

@@ -21,6 +21,7 @@ from .contract import SurrogateNet, value_and_jacobian
 from .neural_adjoint import NeuralAdjoint, uniform_starts
 from .own_answers import OwnAnswers, best_question
 from .process import ProcessNet
+from .robust import Scattered, as_tolerance, building_errors
 from .surrogate import BothNet
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #69d03a92
@@ -143,17 +144,13 @@ class ClosedLoop(NeuralAdjoint):
     chase:float=1e-4         # squared error below which steps follow the slope
     questions:int=8          # starts of each kind for the next question
 
-    def learn(self, data:Data, seed:int, progress:bool) -> None:
-        if self.tolerance is not None:
-            raise ValueError("tolerance: expected None, as the loop polishes each design as it is "
-                             f"drawn, got {self.tolerance}; NeuralAdjoint(tolerance=...) takes it")
-        super().learn(data, seed, progress)
-
     def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
         candidates = self.candidates(targets, budget, generator)
         anywhere = uniform_starts((candidates.shape[1],), self.net.bounds, generator)
         rows = torch.arange(len(targets), device=targets.device)
-        size = budget * (targets.shape[1] + 2 * candidates.shape[2])
+        dy, dx = targets.shape[1], candidates.shape[2]
+        size = budget * (dy + 2 * dx)
+        if self.tolerance is not None: size = len(building_errors(dx, 16)) * dy * (budget + dx)
         if process := self.process(): size += 8 * len(process.rows) * (self.questions + budget)
         for part in rows.split(max(1, 2**24 // size)):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
@@ -166,15 +163,21 @@ class ClosedLoop(NeuralAdjoint):
               ) -> None:
         "One simulation a target and round: candidates are improved by what `simulate` answers"
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
-        scaled = Scaled(net, box, self.misfit)
+        wish, misfit, answer = targets.double(), self.misfit, simulate
+        if self.tolerance is not None:
+            offsets = as_tolerance(self.tolerance, box.shape[1]) * building_errors(box.shape[1], 16)
+            net = scattered = Scattered(net, offsets.to(box))
+            wish, misfit = scattered.repeated(wish, misfit)
+            answer = lambda x: scattered.measured(x, simulate(x), self.misfit)
+        scaled = Scaled(net, box, misfit)
         pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
         process = self.process(net)
         own = OwnAnswers(scaled, process, len(pool)) if process else None
         noise = float(self.noise()) / float(scaled.usual)**2
-        loop = Loop(scaled, pool, scaled.measure(targets.double()), budget, self, own, noise)
+        loop = Loop(scaled, pool, scaled.measure(wish), budget, self, own, noise)
         for _ in progress_bar(range(budget), "closed loop", "round"):
             u = loop.choose()
-            loop.learn(u, scaled.measure(simulate(scaled.design(u))))
+            loop.learn(u, scaled.measure(answer(scaled.design(u))))
 
     def process(self, net:SurrogateNet|None=None,   # default: the surrogate's
                ) -> ProcessNet|None:

@@ -23,8 +23,8 @@ from .method import Method, register_method
 from .contract import SurrogateNet
 from .network import Network
 from .process import once
-from .robust import (Scattered, as_tolerance, built_error, building_errors,
-                                  nearest_built, under_scatter)
+from .robust import (as_tolerance, built_error, building_errors, moving_price,
+                                  nearest_built, settled, under_scatter)
 from .surrogate import FrozenNet, SurrogateMethod
 from ..misfit import Misfit
 
@@ -187,19 +187,21 @@ def robust_candidates(method:"NeuralAdjoint",  # fitted, with a tolerance
     deviations = as_tolerance(method.tolerance, dx).to(net.bounds)
     few, many = (deviations * building_errors(dx, size, seed).to(net.bounds)
                  for seed, size in enumerate((16, 64)))
-    scattered, count = Scattered(surrogate, few), max(n, method.n_starts or 4 * n)
+    nominal = method.nominal_candidates(targets, n, generator).to(net.bounds)
+    count = max(n, method.n_starts or 2 * n)
     if from_rows: table = under_scatter(surrogate, net.get_buffer("bank"), few, misfit)
     found, seed = [], int(torch.randint(2**62, (), generator=generator))
-    size = count * len(few) * targets.shape[1] * dx
+    size = (count + n) * len(few) * targets.shape[1] * dx
     parts = targets.split(max(1, min(method.chunk // count, 2**25 // size)))
     for i, part in enumerate(progress_bar(parts, "search", "part")):
-        if from_rows: starts = net.get_buffer("bank")[nearest_built(*table, part, count, misfit)]
-        else: starts = other_starts(method.starts, part, count, net.bounds, stream(seed, i))
-        wish, same = scattered.repeated(part, misfit)
-        exact = method.solver(surrogate, starts, part, net.bounds, misfit)
-        x = torch.cat([method.solver(scattered, starts, wish, net.bounds, same), exact], 1)
-        if from_rows: x = torch.cat([x, starts], 1)
+        starts, nominal = nominal[:len(part)], nominal[len(part):]
+        if from_rows: more = net.get_buffer("bank")[nearest_built(*table, part, count, misfit)]
+        else: more = other_starts(method.starts, part, count, net.bounds, stream(seed, i))
+        starts = torch.cat([starts, more.to(starts)], 1)
+        x = settled(method.solver, surrogate, starts, part, net.bounds, few, misfit)
         error = built_error(surrogate, x, part, many, misfit)
+        error = error + moving_price(surrogate, x, starts, net.bounds)
+        error[:, n:] += surrogate.error.nan_to_num(0.)          # what the nominal list does not pay
         found.append(first_apart(x, error, n, net, method.apart, method.alike))
     return torch.cat(found)
 
@@ -213,7 +215,7 @@ class NeuralAdjoint(SurrogateMethod):
     "Designs found by descending a frozen surrogate's misfit (Ren et al. 2020)"
     solver:_Solver=field(default_factory=LevenbergMarquardt)  # how: this, AdamSearch or one's own
     starts:str|Method="data"  # "data": nearest rows; "uniform"; a method: what it proposes
-    n_starts:int|None=None    # starts a target; default: 1.25 a candidate, 4 with a tolerance
+    n_starts:int|None=None    # starts a target; default: 1.25 a candidate, 3 with a tolerance
     bank:int=8000             # rows of the table to choose starts from
     apart:float=.005          # candidates nearer than this (half widths) are the same; 0: keep all
     alike:float=1.            # of the surrogate's error: what it cannot tell apart
@@ -256,6 +258,13 @@ class NeuralAdjoint(SurrogateMethod):
 
     def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
         if self.tolerance is not None: return robust_candidates(self, targets, n, generator)
+        return self.nominal_candidates(targets, n, generator)
+
+    def nominal_candidates(self, targets:Tensor,       # (N, dy) what is wanted
+                           n:int,                      # candidates a target
+                           generator:Generator,        # where random numbers come from
+                          ) -> Tensor:                 # (N, n, dx)
+        "Candidates where a design comes out as it was drawn"
         count = max(n, self.n_starts or math.ceil(1.25 * n))
         seed = int(torch.randint(2**62, (), generator=generator))
         expected = bank_measurements(self.net, self.chunk)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['as_row', 'as_tolerance', 'building_errors', 'built', 'under_scatter', 'built_error', 'nearest_built', 'Scattered',
-           'sensitivity', 'production_yield', 'production_errors', 'as_rows', 'best_built']
+           'half_widths', 'moving_price', 'Anchored', 'settled', 'sensitivity', 'production_yield', 'production_errors',
+           'as_rows', 'best_built']
 
 # %% ../../nbs/methods/02_robust.ipynb #a180135f
 from collections.abc import Callable
@@ -123,12 +124,91 @@ class Scattered(SurrogateNet):
         y, J = value_and_jacobian(self.net, built(self.net, x, self.offsets))
         return y.view(len(x), -1), J.reshape(len(x), -1, x.shape[1])
 
+    def measured(self, x:Tensor,          # (n, dx) designs that were simulated
+                 y:Tensor,                # (n, dy) their measurements; NaN: failed
+                 misfit:Misfit,           # how measurements are compared
+                ) -> Tensor:              # (n, P * dy)
+        "What built designs should measure: the surrogate around each, shifted to its answer"
+        z = misfit.scaled(self(x).view(len(x), len(self.offsets), -1))
+        wrong = misfit.scaled(y.to(z)) - misfit.scaled(self.net(x))
+        z = (z + wrong[:, None]) * misfit.unit.to(z)
+        return torch.where(misfit.log.to(z.device), z.exp(), z).flatten(1)
+
     def repeated(self, targets:Tensor,    # (N, dy) what is wanted
                  misfit:Misfit,           # how measurements are compared
                 ) -> tuple[Tensor, Misfit]:
         "The same wish and the same misfit for each of the errors"
         P = len(self.offsets)
         return targets.repeat(1, P), Misfit(misfit.unit.repeat(P), misfit.log.repeat(P))
+
+# %% ../../nbs/methods/02_robust.ipynb #1d26991b
+def half_widths(net:SurrogateNet,     # a surrogate's network, for its units
+                bounds:Tensor,        # (2, dx) the box
+               ) -> Tensor:           # (dx,)
+    "Of the box, on the scales on which the surrogate takes designs"
+    box = net.x_scale(bounds.to(net.error))
+    return ((box[1] - box[0]) / 2).clamp_min(1e-30)
+
+def moving_price(net:SurrogateNet,    # a surrogate's network
+                 x:Tensor,            # (N, S, dx) designs
+                 starts:Tensor,       # (N, S, dx) where they came from
+                 bounds:Tensor,       # (2, dx) the box
+                 reach:float=1.,      # half widths over which its error becomes another one
+                ) -> Tensor:          # (N, S) a mean squared misfit
+    "What the surrogate may get wrong because a design was moved"
+    way = (net.x_scale(x) - net.x_scale(starts)) / half_widths(net, bounds)
+    return net.error.nan_to_num(0.) * way.square().sum(2) / reach**2
+
+class Anchored(Scattered):
+    "A scattered surrogate that measures where a design is, too: to move it has a price"
+    weight:Tensor        # (dx,) of the place of a design
+
+    def __init__(self, net:SurrogateNet,  # what is asked
+                 offsets:Tensor,          # (P, dx) errors, in the units of x
+                 bounds:Tensor,           # (2, dx) the box
+                 misfit:Misfit,           # how measurements are compared
+                 reach:float=1.,          # half widths over which its error becomes another one
+                ):
+        super().__init__(net, offsets)
+        dx, error = offsets.shape[1], net.error.nan_to_num(0.)
+        price = error * len(self.doubt) / reach**2       # of a sum: the solver knows no other
+        self.register_buffer("weight", price.sqrt() / half_widths(net, bounds))
+        usual = (net.y_scale.std / misfit.unit.to(net.error)).square().mean().sqrt()
+        self.y_scale.std = torch.cat([self.y_scale.std, usual.expand(dx)])
+        self.doubt = torch.cat([self.doubt, self.doubt[:1].expand(dx)])
+
+    def forward(self, x:Tensor) -> Tensor:
+        return torch.cat([super().forward(x), self.weight * self.x_scale(x)], 1)
+
+    def value_and_jacobian(self, x:Tensor) -> tuple[Tensor, Tensor]:
+        "Of all built designs, and of the place"
+        y, J = super().value_and_jacobian(x)
+        slope = torch.diag_embed(self.weight * self.x_scale.slope(x))
+        return torch.cat([y, self.weight * self.x_scale(x)], 1), torch.cat([J, slope], 1)
+
+    def anchored(self, starts:Tensor,     # (N, S, dx) where the search begins
+                 targets:Tensor,          # (N, dy) what is wanted
+                 misfit:Misfit,           # how measurements are compared
+                ) -> tuple[Tensor, Misfit]:   # (N * S, P * dy + dx), a row for each start
+        "The wish, and to stay where one is"
+        wish, same = self.repeated(targets, misfit)
+        place = self.weight * self.x_scale(starts.flatten(0, 1))
+        wish = torch.cat([wish.repeat_interleave(starts.shape[1], 0), place], 1)
+        more = same.unit.new_ones(starts.shape[2])
+        return wish, Misfit(torch.cat([same.unit, more]), torch.cat([same.log, more == 0]))
+
+def settled(solver:Callable[..., Tensor],  # as AdamSearch or LevenbergMarquardt
+            net:SurrogateNet,     # a surrogate's network
+            starts:Tensor,        # (N, S, dx) designs
+            targets:Tensor,       # (N, dy) what is wanted
+            bounds:Tensor,        # (2, dx) the box
+            offsets:Tensor,       # (P, dx) errors, in the units of x
+            misfit:Misfit,        # how measurements are compared
+           ) -> Tensor:           # (N, S, dx)
+    "Designs moved to where the built ones are better, as far as that is worth the price"
+    anchored = Anchored(net, offsets, bounds, misfit)
+    wish, same = anchored.anchored(starts, targets, misfit)
+    return solver(anchored, starts.flatten(0, 1)[:, None], wish, bounds, same).view_as(starts)
 
 # %% ../../nbs/methods/02_robust.ipynb #5f9782df
 def sensitivity(surrogate:AnySurrogate,  # fitted
