@@ -26,6 +26,7 @@ from invnb.methods.neural_adjoint import *
 from invnb.methods.search import *
 from invnb.methods.network import *
 from invnb.methods.process import *
+from invnb.methods.shares import *
 from invnb.methods.surrogate import *
 from invnb.nets import *
 from invnb.tasks.metamaterial import *

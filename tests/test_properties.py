@@ -37,6 +37,7 @@ from invnb.methods.network import *
 from invnb.methods.neural_adjoint import *
 from invnb.methods.noise import *
 from invnb.methods.process import *
+from invnb.methods.shares import *
 from invnb.methods.search import *
 from invnb.methods.surrogate import *
 from invnb.methods.tandem import *
@@ -689,7 +690,7 @@ def test_kernels(n, d, name, seed):
     "Alike is symmetric, positive and at most one; leaving one out is leaving one out; the likelihood is that of a normal distribution"
     a, b, t = 3*normal(seed, n, d).double(), 3*normal(seed + 1, n + 1, d).double(), normal(seed + 2, n, 2).double()
     square = pure(squared_distances, a, b)
-    assert torch.allclose(square, (a[:, None] - b).square().sum(2), atol=1e-9) and KERNELS[name] in (rbf, matern)
+    assert torch.allclose(square, (a[:, None] - b).square().sum(2), atol=1e-9) and KERNELS[name] in (rbf, matern, rough)
     k, weight = pure(KERNELS[name], square)
     assert ((k >= 0) & (k <= 1)).all() and torch.allclose(KERNELS[name](squared_distances(b, a))[0], k.T)
     K = KERNELS[name](squared_distances(a, a))[0] + .1*torch.eye(n).double()
@@ -708,7 +709,7 @@ def test_kernels(n, d, name, seed):
     K = KERNELS[name](squared_distances(s, s))[0] + (.1 + rounding(a))*torch.eye(n).double()
     variance = torch.stack([part @ torch.linalg.solve(K, part)/n for part in t.T])
     want = -sum(torch.distributions.MultivariateNormal(torch.zeros(n).double(), v*K).log_prob(part) for v, part in zip(variance, t.T))/(2*n) - (1 + math.log(2*math.pi))/2
-    assert torch.allclose(pure(unlikelihood, settings, a, t, name, ones), want)
+    assert torch.allclose(pure(unlikelihood, settings, a, t, name, ones), want) and torch.allclose(pure(surprise, K, t), want)
     assert math.isclose(left_out_error(settings.numpy(), a, t, name, ones), float(leave_one_out(torch.linalg.cholesky(K), t)[0].square().mean()), rel_tol=1e-6)
 
 @given(st.integers(4, 9), st.integers(1, 2), seeds)
@@ -720,6 +721,21 @@ def test_climbs(n, d, seed):
     value, top = pure(climb, start, z, t, "rbf", ones)
     best = pure(best_settings, z, t, "rbf", ones)
     assert value <= likely(start) + 1e-9 and math.isclose(value, likely(top), abs_tol=1e-9) and best.shape == (d + 1,) and likely(best) <= likely(start) + 1e-9
+
+@given(st.integers(4, 9), st.integers(1, 2), st.sampled_from(sorted(KERNELS)), seeds)
+def test_layers(n, d, name, seed):
+    "The sum of two kernels is one, in the same units; a climb ends where the rows are no less likely than where it began"
+    z, t, ones = normal(seed, n, d).double(), normal(seed + 1, n, 1).double(), torch.ones(n).double()
+    settings = torch.cat([normal(seed + 2, 2*d + 1), torch.tensor([-3.])]).double()
+    lengths, finer, w, noise = pure(layers, settings)
+    assert lengths.shape == finer.shape == (d,) and 0 < w < 1 and math.isclose(noise, math.exp(-3), rel_tol=1e-6)
+    K = pure(in_layers, z/lengths, z/lengths, finer, w, KERNELS[name])
+    each = [KERNELS[name](squared_distances(z/length, z/length))[0] for length in (lengths, lengths*finer)]
+    assert torch.allclose(K, (1 - w)*each[0] + w*each[1], atol=1e-6) and torch.allclose(K, K.T) and (torch.linalg.eigvalsh(K) > -1e-9).all() and torch.allclose(K.diagonal(), ones, atol=1e-6)
+    found = climb_layers(np.r_[np.zeros(d), math.log(1e-2)], z, t, name, ones, steps=5)
+    assert found.shape == (2*d + 2,) and np.isfinite(found).all()
+    value, place = descend(lambda s: (s - 2).square().sum(), np.zeros(d), [(-1., 1.)]*d, 20)
+    assert np.allclose(place, 1) and math.isclose(value, d)
 
 @given(st.integers(2, 30), st.integers(1, 3), seeds)
 def test_ranks(n, dx, seed):
@@ -747,7 +763,8 @@ def surrogate(): return Network(hidden=(6,), epochs=3, ensemble=2).fit(three_col
 KINDS = {       # every kind of surrogate, and what it is exact to
     "network": lambda: Network(hidden=(6,), epochs=3, ensemble=2), "one network": lambda: Network(hidden=(6,), epochs=3),
     "rbf": lambda: GaussianProcess("rbf", ranks=False), "matern": lambda: GaussianProcess("matern", ranks=False), "ranks": lambda: GaussianProcess("rbf", ranks=True),
-    "many rows": lambda: GaussianProcess(few=20, rows=25, first=15),
+    "many rows": lambda: GaussianProcess(few=20, rows=25, first=15), "layers": lambda: GaussianProcess("matern", ranks=True, layers=True),
+    "several": lambda: Surrogate(several=4, noisy=0.), "several and a network": lambda: Surrogate(network=Network(hidden=(6,), epochs=3), small=4, enough=0., several=4, noisy=0., whole=20, process=GaussianProcess(few=20)),
     "chosen": lambda: Surrogate(), "both": lambda: Surrogate(network=Network(hidden=(6,), epochs=3), small=4, enough=0.), "many calls": lambda: Surrogate(network=Network(hidden=(6,), epochs=3), calls=10**12)}
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -963,9 +980,50 @@ def test_fill():
 def test_what_is_both(any_surrogate):
     "The mean of both at a weight of a half"
     net, x = any_surrogate.net, uniform(2, 5, 3).double()
-    if isinstance(net, BothNet):
+    if isinstance(net, SharesNet):
+        answers = torch.stack([part(x) for part in net.asked()])
+        assert any_surrogate.why.startswith("several (") and torch.allclose(net.mean(answers), net(x))
+        assert (net.shares >= 0).all() and math.isclose(net.shares.sum(), 1, rel_tol=1e-9) and (net.apart(answers) >= 0).all() and (net.apart(answers[:1].expand_as(answers)) < 1e-12).all()
+        assert (net.shape(x) > 0).all() and not isinstance(net.process, LayersNet)
+    elif isinstance(net, BothNet):
         assert torch.allclose(torch.stack([part(x) for part in net.asked()]).mean(0), net(x)) and any_surrogate.why.split()[0] in ("process", "network", "both")
         assert len(net.asked()) == 1 + (float(net.weight) == .5)
+
+@given(st.integers(1, 5), st.integers(3, 20), seeds)
+def test_shares(members, n, seed):
+    "None below zero, together one, and the mean errs no more than any of them alone"
+    expected, y = normal(seed, members, n).double(), normal(seed + 1, n).double()
+    shares = pure(best_shares, expected, y)
+    wrong = lambda found: float((found - y).square().mean())
+    assert (shares >= 0).all() and math.isclose(shares.sum(), 1, rel_tol=1e-9) and wrong(shares @ expected) <= min(map(wrong, expected)) + 1e-6
+
+def test_several_joined():
+    "Two processes with given shares are asked with these; learned, all rows judge them, and none of them alone errs much less"
+    x = uniform(3, 40, 2).double()
+    data = Data(x, torch.stack([(3*x[:, 0]).round(), x.prod(1)], 1))
+    made, parts = Surrogate().fit(data, progress=False), [GaussianProcess(kernel, ranks=False, few=50).fit(data, progress=False) for kernel in ("rbf", "rough")]
+    shares, each = torch.tensor([.25, .75]).double(), torch.stack([part.judged.expected for part in parts])
+    judged = join_several(made, data, parts, None, shares, Judged(parts[0].judged.rows, each, parts[0].judged.shape))
+    assert torch.allclose(made.net(x), .25*parts[0].net(x) + .75*parts[1].net(x)) and torch.allclose(judged.expected, .25*each[0] + .75*each[1]) and (judged.shape > 0).all()
+    judged = learn_several(made, data, 1, False)
+    assert isinstance(made.net, SharesNet) and made.why.startswith("several (") and judged.rows.all() and len(made.sizes["others"]) + 1 == len(made.net.shares)
+    wrong = lambda expected: float(made.misfit.error(expected, data.y).mean())
+    assert wrong(judged.expected) < 1.2*min(map(wrong, each))
+
+def test_noise_of_several():
+    "Designs that were measured again say what the noise is, in units of the table; where there are none, processes do"
+    x = uniform(3, 30, 2).double()
+    truth, noise = x.sum(1, keepdim=True).sin(), .1*normal(4, 240, 1).double()
+    twice = Data(torch.cat([x]*8), torch.cat([truth]*8) + noise)
+    made = Surrogate(several=4, noisy=0.).fit(twice, progress=False)
+    net = made.net
+    assert isinstance(net, SharesNet) and equal(net.noise_variance(), measured_noise(net, twice)) and .03 < math.sqrt(net.noise_variance()*net.y_scale.std**2) < .12
+    once_each = Data(x, truth)
+    assert equal(measured_noise(net, once_each), torch.stack([part.noise_variance() for part in net.asked() if isinstance(part, ProcessNet)]).amin(0))
+    designs, quiet = uniform(5, 3, 4, 2).double(), torch.tensor(0.).double()
+    doubt = pure(local_doubt, net, designs, made.misfit, quiet)
+    variance = made.variance(designs.flatten(0, 1)).mean(1).view(3, 4)/made.misfit.unit**2
+    assert torch.allclose(doubt, variance - net.error) and torch.allclose(local_doubt(net, designs, made.misfit, torch.tensor(1e9)), quiet)
 
 @given(st.integers(1, 40), st.integers(1, 3), seeds)
 def test_doubt(n, dy, seed):
@@ -1712,13 +1770,13 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
     "rank_among at_or_below oddest uniformity packing": "ranks and designs as posterior_ranks and good_designs give them",
     "compare checksum Record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
-    "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates"
+    "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built NeuralAdjoint.nominal_candidates"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.measure Scaled.value_and_jacobian": "pieces of methods: Method.propose and Method.search check",
     "Search Till Till.__call__": "what a method has bought",
     "spans_decades Misfit Misfit.__call__ Misfit.scaled Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
-    "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern squared_distances rank_knots interpolate unlikelihood rounding climb best_settings"
-    " leave_one_out left_out_error unusual spread_out GaussianProcess.choose": "pieces of a surrogate: its fit and its calls check",
+    "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares"
+    " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",
     "refitted nine_tenths GaussianProcess.confidence": "pieces of a process: its fit checks",
     "repetitions Repeated true_error TrueError": "what a table holds, which Data has checked",
     "expectation predicted_error nine_of_ten chance_within share_unmet within_reach Rows Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",

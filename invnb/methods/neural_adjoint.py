@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['rank_apart', 'spread_out', 'uniform_starts', 'make_bank', 'nearest_rows', 'bank_measurements', 'other_starts',
-           'best_bases', 'nearest_known', 'first_apart', 'robust_candidates', 'NeuralAdjoint', 'neural_adjoint_paper']
+           'best_bases', 'nearest_known', 'local_doubt', 'first_apart', 'robust_candidates', 'NeuralAdjoint',
+           'neural_adjoint_paper']
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #8eb7feea
 import math
@@ -25,6 +26,7 @@ from .network import Network
 from .process import once
 from .robust import (as_tolerance, built_error, building_errors, moving_price,
                                   nearest_built, settled, under_scatter)
+from .shares import SharesNet
 from .surrogate import FrozenNet, SurrogateMethod
 from ..misfit import Misfit
 
@@ -162,6 +164,16 @@ def nearest_known(x:Tensor,           # (N, S, dx) rows of the bank
     row = x.gather(1, nearest[..., None].expand(-1, -1, x.shape[2]))
     return row, measured.gather(1, nearest)
 
+def local_doubt(net:SharesNet,        # the surrogate of a noisy table
+                x:Tensor,             # (N, S, dx) designs
+                misfit:Misfit,        # how measurements are compared
+                noise:Tensor,         # a scalar: of a measurement, see NeuralAdjoint.noise
+               ) -> Tensor:           # (N, S) mean squared misfit
+    "How much more than usual it may be wrong at each design, noise aside"
+    unit = (net.y_scale.std / misfit.unit.to(net.error)).square()
+    doubt = (net.variance(x.flatten(0, 1)) * unit).mean(1).view(x.shape[:2])
+    return (doubt - noise).clamp_min(0) - (net.error - noise).clamp_min(0)
+
 def first_apart(x:Tensor,             # (N, S, dx) designs
                 misfit:Tensor,        # (N, S) what is expected of each
                 n:int,                # so many places
@@ -265,7 +277,8 @@ class NeuralAdjoint(SurrogateMethod):
                            generator:Generator,        # where random numbers come from
                           ) -> Tensor:                 # (N, n, dx)
         "Candidates where a design comes out as it was drawn"
-        count = max(n, self.n_starts or math.ceil(1.25 * n))
+        few = 16 if isinstance(self.net.surrogate, SharesNet) else 1    # its doubt will choose
+        count = max(n, self.n_starts or max(few, math.ceil(1.25 * n)))
         seed = int(torch.randint(2**62, (), generator=generator))
         expected = bank_measurements(self.net, self.chunk)
         parts = targets.split(max(1, self.chunk // count))
@@ -288,21 +301,30 @@ class NeuralAdjoint(SurrogateMethod):
         # misfits below this are alike: of such designs, that of the nearest start comes first
         error = net.surrogate.error.nan_to_num(0.)
         enough = getattr(self.solver, "enough", 0.) * error
-        misfit = self.expected_error(x, targets).clamp_min(enough)
+        expect = lambda x: self.doubtful_error(x, targets, enough)
+        misfit = expect(x)
         if not self.apart:
             best = misfit.argsort(dim=1, stable=True)[:, :n]
             return x.gather(1, best[..., None].expand(-1, -1, x.shape[2]))
         if n > 1 and isinstance(self.solver, LevenbergMarquardt):
             base = best_bases(x, misfit, self.alike * error)
             more = spread_out(net.surrogate, base, targets, net.bounds, self.misfit)
-            further = self.expected_error(more, targets).clamp_min(enough)
-            x, misfit = torch.cat([x, more], 1), torch.cat([misfit, further], 1)
+            x, misfit = torch.cat([x, more], 1), torch.cat([misfit, expect(more)], 1)
         if len(known):                            # the nearest row itself, which has no doubt
             row, measured = nearest_known(starts.to(x), known, targets, self.misfit)
             noise = self.noise()
             x = torch.cat([x, row], 1)
             misfit = torch.cat([misfit, measured + noise - (error - noise).clamp_min(0)], 1)
         return first_apart(x, misfit, n, net, self.apart, self.alike)
+
+    def doubtful_error(self, x:Tensor,        # (N, S, dx) designs
+                       targets:Tensor,        # (N, dy) what is wanted
+                       least:Tensor,          # a scalar: misfits below it are alike
+                      ) -> Tensor:            # (N, S)
+        "What is expected of designs, up to what all of them have in common"
+        misfit, net = self.expected_error(x, targets).clamp_min(least), self.net.surrogate
+        if not isinstance(net, SharesNet): return misfit
+        return misfit + local_doubt(net, x, self.misfit, self.noise())
 
     def noise(self) -> Tensor:     # a scalar
         "How far a measurement repeated is off, as the surrogate knows it: a mean squared misfit"
