@@ -124,7 +124,8 @@ class Data:
                      turns:ArrayLike|None=None) -> None: ...
 
     def __post_init__(self) -> None:
-        given_x, given_y, box = _upright(self.x), _upright(self.y), self.bounds
+        given_x, given_y = _upright(self.x), _upright(self.y)
+        box = cast(Any, self.bounds)
         _same_order(given_x, given_y)
         x = as_matrix("x", given_x)
         y = as_matrix("y", given_y, rows=len(x))

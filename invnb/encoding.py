@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Encoding']
 
-# %% ../nbs/ground/04_encoding.ipynb #533789af
+# %% ../nbs/ground/04_encoding.ipynb #45d68ed9
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ from typing_extensions import Self
 from .core import Data
 from .space import Space, choice_words
 
-# %% ../nbs/ground/04_encoding.ipynb #71e23b33
+# %% ../nbs/ground/04_encoding.ipynb #9949079e
 @dataclass(frozen=True)
 class Encoding:
     "Which columns are choices and angles, and what a surrogate sees in their place"
@@ -43,7 +43,8 @@ class Encoding:
     def features(self, x:Tensor,                # (n, dx) designs
                 ) -> tuple[Tensor, Tensor]:     # (n, df) what is seen; (n, df) its slopes
         "Designs as a surrogate sees them, each feature of a single column"
-        words, full, found, slopes = dict(map(tuple, self.choices)), dict(map(tuple, self.periods)), [], []
+        words, full = {int(j): int(k) for j, k in self.choices}, {int(j): t for j, t in self.periods}
+        found, slopes = list[Tensor](), list[Tensor]()
         for j, column in enumerate(x.T):
             if j in words:          # a hat around each number, so that between there is a blend
                 apart = column[:, None] - torch.arange(words[j]).to(x)
@@ -61,8 +62,8 @@ class Encoding:
 
     def sources(self) -> list[int]:
         "The column of x that each feature is made of"
-        many = {**dict(map(tuple, self.choices)), **{int(j): 2 for j, _ in self.periods}}
-        return [j for j in range(self.dx) for _ in range(int(many.get(j, 1)))]
+        many = {int(j): int(k) for j, k in self.choices} | {int(j): 2 for j, _ in self.periods}
+        return [j for j in range(self.dx) for _ in range(many.get(j, 1))]
 
     def encode(self, y:Tensor,      # (n, dy) measurements
               ) -> Tensor:          # (n, dz) cosine and sine of each angle behind all others

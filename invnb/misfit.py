@@ -7,7 +7,7 @@ __all__ = ['TINY', 'spans_decades', 'Misfit']
 
 # %% ../nbs/ground/04_misfit.ipynb #c371442a
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -65,7 +65,7 @@ class Misfit:
     def scaled(self, y:_Y,         # (..., dy) measured, or wanted
               ) -> _Y:             # (..., dy)
         "Measurements on scales on which distances are misfits"
-        if isinstance(y, Wish): return cast(_Y, y.through(self.scaled))
+        if isinstance(y, Wish): return y.through(self.scaled)
         log = self.log.to(y.device)
         if log.any(): y = torch.where(log, y.clamp_min(TINY).log(), y)
         return y / self.unit.to(y)

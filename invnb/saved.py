@@ -121,7 +121,7 @@ class Model:
         if hasattr(self, "seen"): facts["seen"] = self.seen.tolist()
         if hasattr(self, "misfit"):
             facts["misfit"] = self.misfit.facts()
-        if getattr(self, "space", None): facts["space"] = self.space.facts()
+        if self.space: facts["space"] = self.space.facts()
         (folder / "model.safetensors").write_bytes(tensors)
         write_sealed(folder / "config.json", facts)
 
@@ -178,7 +178,9 @@ def revived(cls:type[_M],            # what the model should be
         model.misfit = Misfit.from_facts(config["misfit"])
         for part in vars(model).values():                # a surrogate compares as its method does
             if isinstance(part, Model): part.misfit = model.misfit
-    model.net = model.build(**model.sizes)
-    model.net.load_state_dict(safetensors.torch.load(tensors))
+    model.net = getattr(model, "made", model.build)(**model.sizes)
+    learned = safetensors.torch.load(tensors)
+    if "measured" in learned: model.net.register_buffer("measured", learned["measured"].clone())
+    model.net.load_state_dict(learned)
     model.net.eval().requires_grad_(False)
     return model

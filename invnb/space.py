@@ -7,7 +7,7 @@ __all__ = ['Rule', 'Few', 'affine', 'words', 'parse_rule', 'nearest_in_polytope'
            'column_values', 'choice_words', 'check_space', 'nearest_mixed', 'breaks', 'nearest_permitted', 'permits',
            'choice_number', 'space_from']
 
-# %% ../nbs/ground/03_space.ipynb #ff138137
+# %% ../nbs/ground/03_space.ipynb #9a6f7944
 import ast, re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ if TYPE_CHECKING: from numpy.typing import ArrayLike
 
 from .core import as_bounds, as_matrix, stream
 
-# %% ../nbs/ground/03_space.ipynb #9ae4a6d5
+# %% ../nbs/ground/03_space.ipynb #d27844a2
 @dataclass(frozen=True, eq=False)
 class Rule:
     "A linear condition: `least <= weights @ x <= most`"
@@ -99,7 +99,7 @@ def parse_rule(text:str,              # "a + b == 1", "0.2 <= a <= b" or "at mos
         rules.append(Rule(text, apart[:-1], least, np.inf if isinstance(sign, ast.GtE) else limit))
     return rules
 
-# %% ../nbs/ground/03_space.ipynb #5245b464
+# %% ../nbs/ground/03_space.ipynb #23841aed
 def nearest_in_polytope(u:Tensor,         # (n, d) points
                         lower:Tensor,     # (n, d) smallest values
                         upper:Tensor,     # (n, d) largest values
@@ -145,7 +145,7 @@ def polished(u:Tensor,       # (n, d) points
         held = held | below | above
     return x
 
-# %% ../nbs/ground/03_space.ipynb #77cef0ef
+# %% ../nbs/ground/03_space.ipynb #2798ec6b
 @dataclass(frozen=True, eq=False)
 class Space:
     "The designs that can be built"
@@ -167,6 +167,12 @@ class Space:
                      choices:Mapping[str, Sequence[str]]={}, periodic:Mapping[str, float]={},
                      log:Sequence[str]=(), rules:Sequence[str]=(),
                      allowed:Callable[[Tensor], Tensor]|None=None) -> None: ...
+        def contains(self, x:object, tolerance:float|None=None) -> Tensor: ...   # see below
+        def nearest(self, x:object) -> Tensor: ...
+        def sample(self, n:int, generator:Generator) -> Tensor: ...
+        def fix(self, values:Mapping[str, Any]|None=None, **more:Any) -> "Space": ...
+        def table(self, x:object) -> pd.DataFrame: ...
+        def facts(self) -> dict[str, Any]: ...
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)
@@ -211,7 +217,7 @@ class Space:
         half = (self.bounds[1] - self.bounds[0]) / 2
         return torch.where(half > 0, half, 1.)
 
-# %% ../nbs/ground/03_space.ipynb #d68e7e56
+# %% ../nbs/ground/03_space.ipynb #0fd17ba0
 def as_designs(x:object,          # (n, dx) designs: tensor, array, list or DataFrame
                name:str="x",      # what the caller calls them
                width:int|None=None,   # expected number of columns
@@ -278,7 +284,7 @@ def check_space(space:Space,      # whose rules are checked
         raise ValueError(f"rules: expected at least one design that keeps {space.rules[0]!r} "
                          "inside the bounds, got none")
 
-# %% ../nbs/ground/03_space.ipynb #1bfda3bd
+# %% ../nbs/ground/03_space.ipynb #1dcb7413
 def nearest_mixed(space:Space,              # whose bounds and values count
                   x:Tensor,                 # (dx,) a design
                   rules:Sequence[str],      # that count
@@ -300,20 +306,20 @@ def nearest_mixed(space:Space,              # whose bounds and values count
     for rule in space.linear:
         if rule.text not in texts: continue
         size = float(np.abs(rule.weights.numpy() * half).max()) or 1.
-        each = enumerate((rule.weights.numpy() * half / size).tolist())
-        hold(dict(each), rule.least / size, rule.most / size)
+        parts = dict(enumerate((rule.weights.numpy() * half / size).tolist()))
+        hold(parts, rule.least / size, rule.most / size)
     k = 2 * dx
     for i, v in levels:                                         # one of its values
         each = list(range(k, k + len(v)))
         hold({i: -1., **dict(zip(each, (v.numpy() / half[i]).tolist()))}, 0, 0)
         hold(dict.fromkeys(each, 1.), 1, 1)
         k += len(v)
-    for rule in few:
-        for j, i in enumerate(rule.columns):                    # zero unless it is one of the few
+    for some in few:
+        for j, i in enumerate(some.columns):                    # zero unless it is one of the few
             hold({i: 1., k + j: -max(high[i], 0.)}, -np.inf, 0)
             hold({i: 1., k + j: -min(low[i], 0.)}, 0, np.inf)
-        hold(dict.fromkeys(range(k, k + len(rule.columns)), 1.), 0, rule.most)
-        k += len(rule.columns)
+        hold(dict.fromkeys(range(k, k + len(some.columns)), 1.), 0, some.most)
+        k += len(some.columns)
     free = np.r_[low, np.zeros(dx + extra)], np.r_[high, np.full(dx, np.inf), np.ones(extra)]
     cost = np.r_[np.zeros(dx), np.ones(dx), np.zeros(extra)]
     kind = np.r_[np.zeros(2 * dx), np.ones(extra)]
@@ -321,7 +327,7 @@ def nearest_mixed(space:Space,              # whose bounds and values count
                  constraints=LinearConstraint(np.array(rows), least, most))
     return None if found.x is None else torch.from_numpy(found.x[:dx] * half)
 
-# %% ../nbs/ground/03_space.ipynb #8972d233
+# %% ../nbs/ground/03_space.ipynb #92ee19ea
 def _bound_by(space:Space,                       # whose values count
               x:Tensor,                          # (n, dx) designs in the polytope
              ) -> tuple[Tensor, Tensor]:         # (n, dx) each, what is left of the bounds
@@ -341,7 +347,7 @@ def _bound_by(space:Space,                       # whose values count
         lower[:, i] = upper[:, i] = values[apart.argmin(1)]
     return lower, upper
 
-# %% ../nbs/ground/03_space.ipynb #c619edad
+# %% ../nbs/ground/03_space.ipynb #e7b914a3
 def breaks(space:Space,          # whose rules count
            x:Tensor,             # (n, dx) designs, float64
            tolerance:float,      # of bounds and rules, in half widths
@@ -372,12 +378,12 @@ def nearest_permitted(space:Space,     # whose rules count
     if not (space.linear or space.few or space.discrete.any()): return inside
     half = space.half()
     weights = torch.stack([rule.weights for rule in space.linear]) if space.linear else half
-    limits = [torch.tensor([getattr(rule, end) for rule in space.linear], dtype=torch.float64)
-              for end in ("least", "most")]
+    least, most = (torch.tensor([getattr(rule, end) for rule in space.linear], dtype=torch.float64)
+                   for end in ("least", "most"))
     def within(x:Tensor, lower:Tensor, upper:Tensor) -> Tensor:
         if not space.linear: return torch.minimum(torch.maximum(x, lower), upper)
-        box = [part / half for part in (x, lower, upper)]
-        return nearest_in_polytope(*box, weights * half, *limits) * half
+        place, low, high = (part / half for part in (x, lower, upper))
+        return nearest_in_polytope(place, low, high, weights * half, least, most) * half
     found = within(x, lower, upper)
     if space.few or space.discrete.any():
         lower, upper = _bound_by(space, found)
@@ -390,7 +396,7 @@ def nearest_permitted(space:Space,     # whose rules count
         found[i] = torch.minimum(torch.maximum(within(mixed[None], *one), one[0]), one[1])[0]
     return found
 
-# %% ../nbs/ground/03_space.ipynb #62586575
+# %% ../nbs/ground/03_space.ipynb #5e096178
 from fastcore.basics import patch
 
 @patch

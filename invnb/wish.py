@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['Wish', 'ends', 'as_wish']
 
-# %% ../nbs/ground/04_wish.ipynb #50957c39
+# %% ../nbs/ground/04_wish.ipynb #d8711606
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +16,7 @@ from typing_extensions import Self
 
 from .core import as_matrix
 
-# %% ../nbs/ground/04_wish.ipynb #bade24d7
+# %% ../nbs/ground/04_wish.ipynb #b42d5375
 @dataclass(frozen=True, eq=False)
 class Wish:
     "Measurements that will do: all between `lower` and `upper`; as long as the wishes in it"
@@ -24,10 +24,35 @@ class Wish:
     upper:Tensor          # (N, dy) most that will do; infinity: open
     weight:Tensor|None=None   # (N, dy) how much each counts, 0: not at all; default: all alike
     worst:bool=False      # True: the error is that of the worst column, not the mean
-    turns:Tensor|None=None    # (dy,) a full turn of columns that are angles; infinity: no angle
+    turns:Tensor|None=field(default=None, init=False)  # (dy,) full turns, see `turning`
     if TYPE_CHECKING:
         def __init__(self, lower:object, upper:object, weight:object=None,
-                     worst:bool=False, turns:Tensor|None=None) -> None: ...
+                     worst:bool=False) -> None: ...
+        @property                                   # what follows is defined below
+        def exact(self) -> bool: ...
+        @property
+        def shape(self) -> torch.Size: ...
+        @property
+        def device(self) -> torch.device: ...
+        def factor(self) -> Tensor|None: ...
+        def closest(self, y:Tensor) -> Tensor: ...
+        def unwound(self, y:Tensor) -> Tensor: ...
+        def residual(self, y:Tensor, more:Tensor|float=0.) -> Tensor: ...
+        def slopes(self, y:Tensor) -> Tensor|None: ...
+        def size(self, missing:Tensor) -> Tensor: ...
+        def focus(self, missing:Tensor) -> Tensor|None: ...
+        def error(self, y:Tensor) -> Tensor: ...
+        def met(self, y:Tensor, tolerance:float=0.) -> Tensor: ...
+        def inside(self, margin:Tensor|float) -> "Wish": ...
+        def apply(self, f:Callable[[Tensor], Tensor]) -> "Wish": ...
+        def through(self, scale:Callable[[Tensor], Tensor]) -> "Wish": ...
+        def turning(self, turns:Tensor|None) -> "Wish": ...
+        def split(self, size:int) -> list["Wish"]: ...
+        def to(self, *where:Any) -> "Wish": ...
+        def double(self) -> "Wish": ...
+        def repeat_interleave(self, times:int, dim:int=0) -> "Wish": ...
+        def __len__(self) -> int: ...
+        def __getitem__(self, rows:Any) -> "Wish": ...
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)
@@ -85,7 +110,7 @@ class Wish:
         "All from `lower` to `upper`"
         return cls(lower, upper, weight)
 
-# %% ../nbs/ground/04_wish.ipynb #a5e55c92
+# %% ../nbs/ground/04_wish.ipynb #23797163
 def ends(name:str,           # what the caller calls them
          value:object,       # (N, dy) tensor, array, list or DataFrame
          finite:bool=False,  # refuse infinities
@@ -100,7 +125,7 @@ def ends(name:str,           # what the caller calls them
         return found.nan_to_num(-torch.inf if name == "lower" else torch.inf, torch.inf, -torch.inf)
     return found
 
-# %% ../nbs/ground/04_wish.ipynb #7344bfde
+# %% ../nbs/ground/04_wish.ipynb #f77da147
 from fastcore.basics import patch
 
 @patch
@@ -160,6 +185,22 @@ def slopes(self:Wish,
     return active if factor is None else active * factor.to(y)
 
 @patch
+def size(self:Wish,
+         missing:Tensor,   # (..., dy) what `residual` gave
+        ) -> Tensor:       # (...)
+    "How much is missing in all: the mean square, or the largest if the worst column counts"
+    return missing.square().amax(-1) if self.worst else missing.square().mean(-1)
+
+@patch
+def focus(self:Wish,
+          missing:Tensor,   # (..., dy) what `residual` gave
+         ) -> Tensor|None:  # (..., dy) weights; None: ones
+    "Where only the worst column counts, a least squares step must care for the bad ones most"
+    if not self.worst: return None
+    share = missing.abs() / missing.abs().amax(-1, keepdim=True).clamp_min(1e-300)
+    return share.square().clamp_min(.05)
+
+@patch
 def error(self:Wish,
           y:Tensor,      # (..., dy) measured
          ) -> Tensor:    # (...) infinite where a measurement failed
@@ -188,10 +229,12 @@ def inside(self:Wish,
     "The same wish with its ends moved inwards, at most to its middle"
     if self.lower is self.upper: return self
     room = torch.minimum(torch.as_tensor(margin).to(self.lower), (self.upper - self.lower) / 2)
-    lower = self.lower + room
-    return replace(self, lower=lower, upper=torch.maximum(self.upper - room, lower))
+    made, lower = self.turning(self.turns), self.lower + room
+    for name, end in dict(lower=lower, upper=torch.maximum(self.upper - room, lower)).items():
+        object.__setattr__(made, name, end)
+    return made
 
-# %% ../nbs/ground/04_wish.ipynb #64430ed1
+# %% ../nbs/ground/04_wish.ipynb #c6e983e6
 def as_wish(value:object,           # a wish, or (N, dy) targets: tensor, array, list, DataFrame
             width:int|None=None,    # expected number of columns
            ) -> Wish:
@@ -225,6 +268,15 @@ def through(self:Wish,
     if turns is not None: turns = torch.where(turns.isinf(), turns, scale(turns) - scale(0 * turns))
     for name, part in dict(weight=self.weight, turns=turns).items():
         object.__setattr__(made, name, part)
+    return made
+
+@patch
+def turning(self:Wish,
+            turns:Tensor|None,    # (dy,) a full turn of columns that are angles; None: none
+           ) -> Wish:
+    "The same wish for measurements some of which are angles"
+    made = self.apply(lambda part: part)
+    object.__setattr__(made, "turns", turns)
     return made
 
 @patch

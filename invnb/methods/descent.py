@@ -8,7 +8,7 @@ __all__ = ['boundary_loss', 'AdamSearch', 'solve_all', 'damped_step', 'box_step'
 
 # %% ../../nbs/methods/02_descent.ipynb #534da75f
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -129,10 +129,8 @@ class Scaled:
         self.net, self.bounds, self.misfit = net, bounds, misfit.to(bounds)
         box = net.x_scale(bounds)
         self.centre, self.half = box.mean(0), (box[1] - box[0]) / 2
-        unit = net.y_scale.std / self.misfit.unit.to(bounds)
-        self.usual = unit.square().mean().sqrt()
-        wrong = (1 - net.r2.to(bounds)).clamp(0, 1).nan_to_num(0.).sqrt()
-        self.margin = 2 * wrong * unit / self.usual      # what a surrogate may be off
+        self.unit = net.y_scale.std / self.misfit.unit.to(bounds)
+        self.usual = self.unit.square().mean().sqrt()
         self.space = space
         if space: self.free, self.basis = free_directions(space)
 
@@ -168,10 +166,18 @@ class Scaled:
         x = self.net.x_scale.inverse(self.centre + self.half * u)
         return torch.minimum(torch.maximum(x, self.bounds[0]), self.bounds[1])
 
+    def wanted(self, wish:Wish,        # (N, dy) in the units of y
+              ) -> Wish:               # (N, dy) in deviations of y
+        "What a search asks for: inside of an interval by two deviations of the surrogate's error"
+        scaled = self.measure(wish)
+        if wish.exact: return scaled
+        wrong = (1 - self.net.r2.to(self.unit)).clamp(0, 1).nan_to_num(0.).sqrt()
+        return scaled.inside(2 * wrong * self.unit / self.usual)
+
     def measure(self, y:_Y,            # (n, dy) in the units of y; or a wish
                ) -> _Y:                # (n, dy) in deviations of y
         "Measurements on the scale on which they are compared"
-        if isinstance(y, Wish): return cast(_Y, y.through(self.measure))
+        if isinstance(y, Wish): return y.through(self.measure)
         return self.misfit.scaled(y) / self.usual
 
     def __call__(self, u:Tensor,   # (n, dx) in half widths
@@ -206,16 +212,17 @@ class LevenbergMarquardt(Part):
         "Descend from all starts of all targets at once"
         scaled = Scaled(net, bounds, misfit, space)
         u = scaled.place(x.flatten(0, 1))
-        wanted = scaled.measure(as_wish(wish)).inside(scaled.margin).repeat_interleave(x.shape[1], 0)
+        wanted = scaled.wanted(as_wish(wish)).repeat_interleave(x.shape[1], 0)
         stop = self.enough * net.error.nan_to_num(0.) / scaled.usual**2
         rows, damping = torch.arange(len(u), device=u.device), u.new_full((len(u),), self.damping)
         for _ in range(self.steps):
             (y, J), here = scaled.value_and_jacobian(u[rows]), wanted[rows]
             missing, slopes = here.residual(y), here.slopes(y)
-            before = missing.square().mean(1)
+            before, focus = here.size(missing), here.focus(missing)
             if slopes is not None: J = J * slopes[..., None]
+            if focus is not None: J, missing = J * focus[..., None], missing * focus
             trial = scaled.step(u[rows], J, missing, damping[rows])
-            after = here.residual(scaled(trial)).square().mean(1)
+            after = here.size(here.residual(scaled(trial)))
             better = after < before
             u[rows] = torch.where(better[:, None], trial, u[rows])
             damping[rows] = torch.where(better, damping[rows] / 10, damping[rows] * 10)

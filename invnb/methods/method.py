@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'warn_beyond', 'check_targets',
-           'check_query', 'moved_into', 'Method', 'list_methods', 'get_method', 'load_method', 'known_classes',
-           'check_method']
+           'check_query', 'completed', 'moved_into', 'Method', 'list_methods', 'get_method', 'load_method',
+           'known_classes', 'check_method']
 
 # %% ../../nbs/methods/00_method.ipynb #91c00733
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, ClassVar, cast
 
@@ -127,7 +127,7 @@ def check_targets(model:Model,          # fitted
     net, width = fitted(model).net, model.sizes["dy"]
     learned = next(v for v in net.state_dict().values() if v.is_floating_point())
     wish = as_wish(targets, width).to(learned)
-    if model.misfit.turns is not None: wish = replace(wish, turns=model.misfit.turns)
+    if model.misfit.turns is not None: wish = wish.turning(model.misfit.turns)
     bad = (wish.upper <= 0) & model.misfit.log.to(wish.device)
     if bad.any():
         row, column = bad.nonzero()[0].tolist()
@@ -145,6 +145,21 @@ def check_query(model:Model,           # fitted
     if asked.dx == width: return asked
     raise ValueError(f"space: expected {width} columns, as the data has, got {asked.dx}")
 
+def completed(wish:Wish,            # (N, dy)
+              known:Tensor,         # (rows, dy) measurements that are known to be possible
+              n:int,                # a wish
+              misfit:Misfit,        # how measurements are compared
+              generator:Generator,  # of the choice among them
+             ) -> Tensor:           # (N n, dy) where each wish allows
+    "Measurements that grant a wish, each as near as can be to one that is possible"
+    if wish.exact: return wish.lower.repeat_interleave(n, 0)
+    found = list[Tensor]()
+    for part in wish.split(max(1, 2**22 // known.numel())):
+        near = misfit.error(known, part[:, None]).topk(min(2 * n, len(known)), largest=False).indices
+        pick = torch.randint(near.shape[1], (len(part), n), generator=generator).to(near.device)
+        found.append(part[:, None].closest(known[near.gather(1, pick)]).flatten(0, 1))
+    return torch.cat(found)
+
 def moved_into(space:Space|None,    # None: a box, where they are
                x:Tensor,            # (N, n, dx) designs
               ) -> Tensor:          # (N, n, dx)
@@ -155,6 +170,7 @@ def moved_into(space:Space|None,    # None: a box, where they are
 class Method(Model):
     "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
     exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
+    completes = False      # True: it asks for whole measurements, so a wish is completed first
     precision:ClassVar[torch.dtype|None] = torch.float32   # of its data; None: as they are
 
     def fit(self, data:Data,                    # what to learn from
@@ -170,6 +186,9 @@ class Method(Model):
         data = data.to(device, self.precision)
         self.learn(data, seed, progress)
         self.net.eval().requires_grad_(False)
+        if self.completes:
+            rows = torch.linspace(0, len(data) - 1, min(len(data), 1000)).long()
+            self.net.register_buffer("measured", data.y[rows.to(data.y.device)])
         self.seen = torch.stack([data.y.amin(0), data.y.amax(0)]).cpu()
         return self
 

@@ -58,9 +58,8 @@ class BothNet(SurrogateNet):
         return self.join(self.process.shape(x), self.process(x), self.network(x))
 
     def noise_variance(self) -> Tensor:
-        "As the process says, where it is asked; what it cannot follow a network may explain"
-        if self.process is None or self.weight == 1: return super().noise_variance()
-        return self.process.noise_variance()
+        "As the process says"
+        return (self.process or cast(EnsembleNet, self.network)).noise_variance()
 
     def join(self, unknown:Tensor,    # (n, dy) the shape of the process
              one:Tensor,              # (n, dy) what the process expects

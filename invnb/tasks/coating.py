@@ -6,7 +6,7 @@
 __all__ = ['coating_wavelengths', 'coating_materials', 'sellmeier', 'coating_indices', 'glass_index', 'coating_reflectance',
            'draw_coating', 'coating', 'quarter_wave']
 
-# %% ../../nbs/tasks/09_coating.ipynb #e8426341
+# %% ../../nbs/tasks/09_coating.ipynb #ce2cc2fa
 import math
 from functools import partial
 from itertools import chain
@@ -19,7 +19,7 @@ from ..space import Space
 from .stack import multilayer
 from .task import Axes, Task, draw_spectra, register_task
 
-# %% ../../nbs/tasks/09_coating.ipynb #bf35d593
+# %% ../../nbs/tasks/09_coating.ipynb #e23cfe3f
 coating_wavelengths = torch.linspace(400, 1000, 61, dtype=torch.float64)     # nm
 
 def sellmeier(wavelength:Tensor,                      # (w,) nm
@@ -28,7 +28,9 @@ def sellmeier(wavelength:Tensor,                      # (w,) nm
              ) -> Tensor:                             # (w,) refractive index
     "Refractive index of a transparent material"
     square = (wavelength / 1000).square()
-    return (constant + sum(B * square / (square - C) for B, C in terms)).sqrt()
+    total = torch.full_like(square, constant)
+    for B, C in terms: total = total + B * square / (square - C)
+    return total.sqrt()
 
 def coating_indices(wavelength:Tensor,      # (w,) nm
                    ) -> dict[str, Tensor]:  # name: (w,) refractive index, the lowest first
@@ -55,7 +57,7 @@ def glass_index(wavelength:Tensor,   # (w,) nm
 
 coating_materials = tuple(coating_indices(coating_wavelengths))
 
-# %% ../../nbs/tasks/09_coating.ipynb #b31d3655
+# %% ../../nbs/tasks/09_coating.ipynb #2a4751c5
 def coating_reflectance(x:Tensor,              # (n, 2 layers) material and nm of each film, from the air
                         angle:float=0.,        # of the light in air, in degrees
                         polarisation:str="mean",   # "s", "p" or the mean of both
@@ -79,7 +81,7 @@ def coating_reflectance(x:Tensor,              # (n, 2 layers) material and nm o
     mean = sum(found) / len(found)
     return torch.where(possible, mean, torch.nan).to(x.dtype)
 
-# %% ../../nbs/tasks/09_coating.ipynb #7a22bbb6
+# %% ../../nbs/tasks/09_coating.ipynb #2e2f6406
 def draw_coating(x:Tensor,       # (n, 2 layers) designs; the films of the first eight are drawn
                  y:Tensor|None,  # (61,) wanted reflectance, or None
                  ax:Axes,        # matplotlib axes
@@ -120,12 +122,12 @@ def coating(layers:int=6,             # films
     names = list(chain(*[(f"material {i}", f"film {i} (nm)") for i in range(1, layers + 1)]))
     box = [[0., 20.] * layers, [len(coating_materials) - 1., 200.] * layers]
     space = Space(box, names, choices={name: coating_materials for name in names[::2]})
-    options = dict(angle=angle, polarisation=polarisation)
-    return Task("coating", partial(coating_reflectance, **options), space,
-                draw=partial(draw_coating, **options),
+    simulate = partial(coating_reflectance, angle=angle, polarisation=polarisation)
+    return Task("coating", simulate, space,
+                draw=partial(draw_coating, angle=angle, polarisation=polarisation),
                 y_axis=("wavelength (nm)", coating_wavelengths))
 
-# %% ../../nbs/tasks/09_coating.ipynb #fb6ed68a
+# %% ../../nbs/tasks/09_coating.ipynb #8a9e8917
 def quarter_wave(layers:int,            # films
                  wavelength:float=550., # where it reflects best (nm)
                  high:str="TiO2",       # one of coating_materials

@@ -6,8 +6,9 @@
 __all__ = ['ink_bands', 'D50', 'ink_names', 'lobe', 'eye', 'lab', 'ink_transmittance', 'ink_primaries', 'ink_colour', 'draw_ink',
            'screen', 'ink']
 
-# %% ../../nbs/tasks/10_ink.ipynb #3e242300
+# %% ../../nbs/tasks/10_ink.ipynb #893d04b0
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from ..core import as_matrix
 from ..space import Space
 from .task import Axes, Task, register_task
 
-# %% ../../nbs/tasks/10_ink.ipynb #e6916527
+# %% ../../nbs/tasks/10_ink.ipynb #c241e5dd
 ink_bands = torch.arange(380, 731, 10, dtype=torch.float64)      # nm
 D50 = torch.tensor([24.49, 29.87, 49.31, 56.51, 60.03, 57.82, 74.82, 87.25, 90.61, 91.37, 95.11,
                     91.96, 95.72, 96.61, 97.13, 102.10, 100.75, 102.32, 100., 97.74, 98.92, 93.50,
@@ -47,7 +48,7 @@ def lab(reflectance:Tensor,   # (..., 36) in each band
     X, Y, Z = cube.unbind(-1)
     return torch.stack([116*Y - 16, 500*(X - Y), 200*(Y - Z)], -1)
 
-# %% ../../nbs/tasks/10_ink.ipynb #91401e89
+# %% ../../nbs/tasks/10_ink.ipynb #fda6f6c7
 ink_names = "cyan", "magenta", "yellow", "black"
 
 def ink_transmittance() -> Tensor:     # (4, 36)
@@ -75,7 +76,7 @@ def ink_colour(x:Tensor,       # (n, 4) shares of the paper that cyan, magenta, 
     possible = ((share >= 0) & (share <= 1)).all(1, keepdim=True)
     return torch.where(possible, found, torch.nan).to(x.dtype)
 
-# %% ../../nbs/tasks/10_ink.ipynb #7fa43c3d
+# %% ../../nbs/tasks/10_ink.ipynb #d72228a1
 def draw_ink(x:Tensor,       # (n, 4) designs; the first twelve are drawn
              y:Tensor|None,  # (4,) what is wanted, or None
              ax:Axes,        # matplotlib axes
@@ -104,7 +105,7 @@ def screen(seen:Tensor,      # (n, 3) L*, a*, b*
     linear = (xyz @ to_rgb.T).clamp(0, 1)
     return torch.where(linear > .0031308, 1.055*linear**(1/2.4) - .055, 12.92*linear)
 
-def _rectangle(at:tuple[float, float], width:float, height:float, colour:list[float]) -> object:
+def _rectangle(at:tuple[float, float], width:float, height:float, colour:list[float]) -> Any:
     from matplotlib.patches import Rectangle
     return Rectangle(at, width, height, color=colour)
 

@@ -168,8 +168,9 @@ class Task:
     def __post_init__(self) -> None:
         check_parts(self.name, dict(simulate=self.simulate, prior=self.prior, draw=self.draw))
         put = partial(object.__setattr__, self)
-        given = self.bounds if isinstance(self.bounds, Space) else None
-        put('bounds', solid_box(given.bounds if given else self.bounds))
+        box = cast(Any, self.bounds)
+        given = box if isinstance(box, Space) else None
+        put('bounds', solid_box(given.bounds if given else box))
         if given and not self.x_names: put('x_names', given.names)
         put('x_names', column_names("x_names", self.x_names, self.dx))
         distinct = len(set(self.x_names)) == self.dx
@@ -177,7 +178,7 @@ class Task:
         put('x_offset', column_numbers("x_offset", self.x_offset, self.dx, 0))
         put('x_scale', column_numbers("x_scale", self.x_scale, self.dx, 1, zero=False))
         put('raw', self.simulate)
-        everywhere = partial(uniform_prior, bounds=self.bounds)
+        everywhere:_Prior = partial(uniform_prior, bounds=self.bounds)
         if not self.space.plain: everywhere = self.space.sample
         put('draw_prior', everywhere if self.prior is None else self.prior)
         put('simulate', partial(checked_simulate, simulate=self.raw, name=self.name, dx=self.dx,
