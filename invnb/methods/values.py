@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['all_values', 'variants', 'search_values', 'combination', 'unseen']
 
-# %% ../../nbs/methods/02_values.ipynb #1defdc5a
+# %% ../../nbs/methods/02_values.ipynb #4cf0e2b1
 from typing import Callable
 
 import torch
@@ -15,7 +15,7 @@ from .method import moved_into
 from ..space import Space
 from ..wish import Wish
 
-# %% ../../nbs/methods/02_values.ipynb #efb44fbb
+# %% ../../nbs/methods/02_values.ipynb #e728f09c
 def all_values(space:Space,        # some of whose columns have few values
                most:int=1024,      # combinations that are still few
               ) -> Tensor|None:    # (combinations, dx), NaN in all other columns; None: too many
@@ -40,9 +40,9 @@ def variants(space:Space,      # where designs may lie
             order = torch.arange(space.dx)
             order[i], order[j] = j, i
             found.append(x[:, order.to(x.device)])
-    return torch.stack(found, 1)
+    return torch.stack(found, 1) if found else x[:, None][:, :0]
 
-# %% ../../nbs/methods/02_values.ipynb #c69fcabe
+# %% ../../nbs/methods/02_values.ipynb #1c616f44
 def search_values(space:Space,                               # where designs may lie
                   x:Tensor,                                  # (N, S, dx) designs, already solved
                   wish:Wish,                                 # (N, dy) what is wanted
@@ -53,8 +53,9 @@ def search_values(space:Space,                               # where designs may
                   size:int=2**15,                            # designs in memory at once
                  ) -> Tensor:                                # (N, more, dx) the given ones among them
     "Other values for the columns that have few, and the rest solved again"
-    every = all_values(space)
-    many = keep * variants(space, x[0, :1]).shape[1] if every is None else 4 * len(every)
+    every, changes = all_values(space), variants(space, x[0, :1]).shape[1]
+    if not changes: return x
+    many = keep * changes if every is None else 4 * len(every)
     few = max(1, size // many)
     if len(x) > few:
         parts = [search_values(space, a, b, expect, solve, keep, rounds, size)
@@ -63,14 +64,14 @@ def search_values(space:Space,                               # where designs may
         return torch.cat([part[:, torch.arange(width) % part.shape[1]] for part in parts])
     first = lambda x, value, n: x.gather(1, value.topk(min(n, x.shape[1]), largest=False)
                                          .indices[..., None].expand(-1, -1, space.dx))
-    def improved(tried:Tensor) -> Tensor:
-        tried = moved_into(space, tried).to(x)
-        return moved_into(space, solve(first(tried, expect(tried, wish), 2 * keep), wish)).to(x)
+    def improved(tried:Tensor, n:int) -> Tensor:
+        return moved_into(space, solve(first(tried, expect(tried, wish), n), wish)).to(x)
     value = expect(x, wish)
     if every is not None:
         base = first(x, value, 4)[:, :, None].expand(-1, -1, len(every), -1)
         tried = torch.where(every.isnan().to(x.device), base, every.to(x).nan_to_num(0.))
-        return torch.cat([x, improved(tried.flatten(1, 2))], 1)
+        x = torch.cat([x, improved(moved_into(space, tried.flatten(1, 2)).to(x), 20 * keep)], 1)
+        value, rounds = expect(x, wish), rounds // 4
     open_ = value.clone()                                # infinite where variants were tried
     for _ in range(rounds):
         place = open_.topk(min(keep, open_.shape[1]), largest=False).indices
@@ -78,7 +79,7 @@ def search_values(space:Space,                               # where designs may
         open_ = open_.scatter(1, place, torch.inf)
         tried = moved_into(space, variants(space, best.flatten(0, 1)).view(len(x), -1, space.dx)).to(x)
         tried = unseen(space, tried, x)
-        new = improved(tried)
+        new = improved(tried, 2 * keep)
         gain = expect(new, wish)
         x, value, open_ = (torch.cat(pair, 1) for pair in ((x, new), (value, gain), (open_, gain)))
     return x
