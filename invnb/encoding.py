@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Encoding']
 
-# %% ../nbs/ground/04_encoding.ipynb #45d68ed9
+# %% ../nbs/ground/04_encoding.ipynb #db2947a1
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ from typing_extensions import Self
 from .core import Data
 from .space import Space, choice_words
 
-# %% ../nbs/ground/04_encoding.ipynb #9949079e
+# %% ../nbs/ground/04_encoding.ipynb #40e99944
 @dataclass(frozen=True)
 class Encoding:
     "Which columns are choices and angles, and what a surrogate sees in their place"
@@ -43,7 +43,8 @@ class Encoding:
     def features(self, x:Tensor,                # (n, dx) designs
                 ) -> tuple[Tensor, Tensor]:     # (n, df) what is seen; (n, df) its slopes
         "Designs as a surrogate sees them, each feature of a single column"
-        words, full = {int(j): int(k) for j, k in self.choices}, {int(j): t for j, t in self.periods}
+        words = {int(j): int(k) for j, k in self.choices}
+        full = {int(j): turn for j, turn in self.periods}
         found, slopes = list[Tensor](), list[Tensor]()
         for j, column in enumerate(x.T):
             if j in words:          # a hat around each number, so that between there is a blend

@@ -7,7 +7,7 @@ __all__ = ['Rule', 'Few', 'affine', 'words', 'parse_rule', 'nearest_in_polytope'
            'column_values', 'choice_words', 'check_space', 'nearest_mixed', 'breaks', 'nearest_permitted', 'permits',
            'choice_number', 'space_from']
 
-# %% ../nbs/ground/03_space.ipynb #9a6f7944
+# %% ../nbs/ground/03_space.ipynb #aea07d30
 import ast, re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ if TYPE_CHECKING: from numpy.typing import ArrayLike
 
 from .core import as_bounds, as_matrix, stream
 
-# %% ../nbs/ground/03_space.ipynb #d27844a2
+# %% ../nbs/ground/03_space.ipynb #90ca2c07
 @dataclass(frozen=True, eq=False)
 class Rule:
     "A linear condition: `least <= weights @ x <= most`"
@@ -99,7 +99,7 @@ def parse_rule(text:str,              # "a + b == 1", "0.2 <= a <= b" or "at mos
         rules.append(Rule(text, apart[:-1], least, np.inf if isinstance(sign, ast.GtE) else limit))
     return rules
 
-# %% ../nbs/ground/03_space.ipynb #23841aed
+# %% ../nbs/ground/03_space.ipynb #061ef1c4
 def nearest_in_polytope(u:Tensor,         # (n, d) points
                         lower:Tensor,     # (n, d) smallest values
                         upper:Tensor,     # (n, d) largest values
@@ -145,7 +145,7 @@ def polished(u:Tensor,       # (n, d) points
         held = held | below | above
     return x
 
-# %% ../nbs/ground/03_space.ipynb #2798ec6b
+# %% ../nbs/ground/03_space.ipynb #e8dd5e2c
 @dataclass(frozen=True, eq=False)
 class Space:
     "The designs that can be built"
@@ -154,7 +154,7 @@ class Space:
     whole:tuple[str, ...]=()          # columns of whole numbers
     levels:Mapping[str, Any]=field(default_factory=dict)    # the values that a column may have
     choices:Mapping[str, Any]=field(default_factory=dict)   # the words that a column numbers from 0
-    periodic:Mapping[str, float]=field(default_factory=dict)   # columns that are angles: a full turn
+    periodic:Mapping[str, float]=field(default_factory=dict)   # angles, and their full turn
     log:tuple[str, ...]=()            # columns whose ratio counts
     rules:tuple[str, ...]=()          # conditions between columns, see parse_rule
     allowed:Callable[[Tensor], Tensor]|None=None   # (n, dx) -> (n,) of bool, for anything else
@@ -217,7 +217,7 @@ class Space:
         half = (self.bounds[1] - self.bounds[0]) / 2
         return torch.where(half > 0, half, 1.)
 
-# %% ../nbs/ground/03_space.ipynb #0fd17ba0
+# %% ../nbs/ground/03_space.ipynb #afdff484
 def as_designs(x:object,          # (n, dx) designs: tensor, array, list or DataFrame
                name:str="x",      # what the caller calls them
                width:int|None=None,   # expected number of columns
@@ -284,7 +284,7 @@ def check_space(space:Space,      # whose rules are checked
         raise ValueError(f"rules: expected at least one design that keeps {space.rules[0]!r} "
                          "inside the bounds, got none")
 
-# %% ../nbs/ground/03_space.ipynb #1dcb7413
+# %% ../nbs/ground/03_space.ipynb #74f18fce
 def nearest_mixed(space:Space,              # whose bounds and values count
                   x:Tensor,                 # (dx,) a design
                   rules:Sequence[str],      # that count
@@ -327,7 +327,7 @@ def nearest_mixed(space:Space,              # whose bounds and values count
                  constraints=LinearConstraint(np.array(rows), least, most))
     return None if found.x is None else torch.from_numpy(found.x[:dx] * half)
 
-# %% ../nbs/ground/03_space.ipynb #92ee19ea
+# %% ../nbs/ground/03_space.ipynb #51c3f781
 def _bound_by(space:Space,                       # whose values count
               x:Tensor,                          # (n, dx) designs in the polytope
              ) -> tuple[Tensor, Tensor]:         # (n, dx) each, what is left of the bounds
@@ -347,7 +347,7 @@ def _bound_by(space:Space,                       # whose values count
         lower[:, i] = upper[:, i] = values[apart.argmin(1)]
     return lower, upper
 
-# %% ../nbs/ground/03_space.ipynb #e7b914a3
+# %% ../nbs/ground/03_space.ipynb #a8aec1c2
 def breaks(space:Space,          # whose rules count
            x:Tensor,             # (n, dx) designs, float64
            tolerance:float,      # of bounds and rules, in half widths
@@ -391,12 +391,13 @@ def nearest_permitted(space:Space,     # whose rules count
     found = torch.minimum(torch.maximum(found, lower), upper)
     for i in breaks(space, found, 1e-9).nonzero()[:, 0].tolist():
         mixed = nearest_mixed(space, x[i].nan_to_num(0.), space.rules)
-        if mixed is None: raise ValueError("rules: expected designs that keep all of them, got none")
+        if mixed is None:
+            raise ValueError("rules: expected designs that keep all of them, got none")
         one = _bound_by(space, mixed[None])
         found[i] = torch.minimum(torch.maximum(within(mixed[None], *one), one[0]), one[1])[0]
     return found
 
-# %% ../nbs/ground/03_space.ipynb #5e096178
+# %% ../nbs/ground/03_space.ipynb #04cbf0c2
 from fastcore.basics import patch
 
 @patch
@@ -443,8 +444,9 @@ def sample(self:Space,
         if self.linear:           # corners would be too many: means of several lie between them
             part = torch.rand(n, 3, generator=generator, dtype=torch.float64).log()
             order = [torch.randperm(n, generator=generator) for _ in range(3)]
-            mixed = sum(x[rows] * share[:, None] for rows, share in zip(order, (part / part.sum(1, keepdim=True)).T))
-            x = nearest_permitted(self, cast(Tensor, mixed))
+            share = part / part.sum(1, keepdim=True)
+            mixed = [x[rows] * share[:, i, None] for i, rows in enumerate(order)]
+            x = nearest_permitted(self, torch.stack(mixed).sum(0))
         found.append(x[permits(self, x)])
         if sum(map(len, found)) >= n: return torch.cat(found)[:n]
     raise ValueError(f"allowed: expected some of {1000 * n} designs, got none")

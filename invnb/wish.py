@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Wish', 'ends', 'as_wish']
 
-# %% ../nbs/ground/04_wish.ipynb #d8711606
+# %% ../nbs/ground/04_wish.ipynb #a505fc44
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing_extensions import Self
 
 from .core import as_matrix
 
-# %% ../nbs/ground/04_wish.ipynb #b42d5375
+# %% ../nbs/ground/04_wish.ipynb #b774d2a9
 @dataclass(frozen=True, eq=False)
 class Wish:
     "Measurements that will do: all between `lower` and `upper`; as long as the wishes in it"
@@ -69,7 +69,8 @@ class Wish:
         if self.weight is None and not open_.any(): return
         given = torch.ones_like(self.lower) if self.weight is None else self.weight
         weight = as_matrix("weight", given).to(self.lower).expand_as(self.lower)
-        if (weight < 0).any(): raise ValueError(f"weight: expected none below 0, got {weight.min():g}")
+        if (weight < 0).any():
+            raise ValueError(f"weight: expected none below 0, got {weight.min():g}")
         weight = weight.masked_fill(open_, 0.)
         put("weight", None if bool((weight == 1).all()) else weight)
         if (empty := (weight == 0).all(1)).any():
@@ -110,7 +111,7 @@ class Wish:
         "All from `lower` to `upper`"
         return cls(lower, upper, weight)
 
-# %% ../nbs/ground/04_wish.ipynb #23797163
+# %% ../nbs/ground/04_wish.ipynb #f379dcf9
 def ends(name:str,           # what the caller calls them
          value:object,       # (N, dy) tensor, array, list or DataFrame
          finite:bool=False,  # refuse infinities
@@ -125,7 +126,7 @@ def ends(name:str,           # what the caller calls them
         return found.nan_to_num(-torch.inf if name == "lower" else torch.inf, torch.inf, -torch.inf)
     return found
 
-# %% ../nbs/ground/04_wish.ipynb #f77da147
+# %% ../nbs/ground/04_wish.ipynb #632964cd
 from fastcore.basics import patch
 
 @patch
@@ -156,7 +157,8 @@ def unwound(self:Wish,
     "Angles moved by full turns until they are near what is wanted"
     if self.turns is None: return y
     lower, upper = self.lower.to(y), self.upper.to(y)
-    middle = torch.where(lower.isinf(), upper, torch.where(upper.isinf(), lower, (lower + upper) / 2))
+    one_end = torch.where(lower.isinf(), upper, lower)
+    middle = torch.where(lower.isinf() | upper.isinf(), one_end, (lower + upper) / 2)
     turns = torch.where(middle.isinf(), torch.inf, self.turns.to(y))
     moved = y + turns.nan_to_num(posinf=0.) * ((middle - y) / turns).nan_to_num(0.).round()
     return torch.where(turns.isinf(), y, moved)
@@ -207,8 +209,10 @@ def error(self:Wish,
     "Weighted mean of the squared distance, in float64; of the worst column if that was asked for"
     wish = self.double()
     y = wish.unwound(y.double())
-    if not self.worst: found = wish.residual(y).square().mean(-1)
-    else: found = ((wish.closest(y) - y).square() * (1. if wish.weight is None else wish.weight)).amax(-1)
+    found = wish.residual(y).square().mean(-1)
+    if self.worst:
+        weight = torch.ones_like(wish.lower) if wish.weight is None else wish.weight
+        found = ((wish.closest(y) - y).square() * weight).amax(-1)
     return found.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 @patch
@@ -234,7 +238,7 @@ def inside(self:Wish,
         object.__setattr__(made, name, end)
     return made
 
-# %% ../nbs/ground/04_wish.ipynb #c6e983e6
+# %% ../nbs/ground/04_wish.ipynb #4bcf3c30
 def as_wish(value:object,           # a wish, or (N, dy) targets: tensor, array, list, DataFrame
             width:int|None=None,    # expected number of columns
            ) -> Wish:

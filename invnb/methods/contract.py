@@ -66,8 +66,9 @@ class SurrogateNet(nn.Module):
         "Take the units of the training rows; what spans decades is learned by its logarithm"
         x, y = data.train
         log = spans_decades(x) & (data.bounds[0] > 0)
-        if data.space: log = log | torch.tensor([name in data.space.log for name in data.space.names],
-                                                device=x.device)
+        if data.space:
+            asked = [name in data.space.log for name in data.space.names]
+            log = log | torch.tensor(asked, device=x.device)
         self.x_scale.fit(x, log)
         self.y_scale.fit(y, Misfit.of(data).log)
         return self
@@ -130,7 +131,8 @@ class AnySurrogate(Model):
             ) -> SurrogateNet:
         "An untrained network of these sizes, behind an encoding if there was one"
         if "code" not in sizes: return cast(SurrogateNet, self.build(**sizes))
-        return EncodedNet(Encoding(**sizes["code"]), cast(SurrogateNet, self.build(**sizes["inner"])))
+        inner = cast(SurrogateNet, self.build(**sizes["inner"]))
+        return EncodedNet(Encoding(**sizes["code"]), inner)
 
     def __call__(self, x:object,   # (n, dx) designs: tensor, array, list or DataFrame
                 ) -> Tensor:       # (n, dy) in the units of y

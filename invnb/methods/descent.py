@@ -114,7 +114,8 @@ def free_directions(space:Space,   # where designs may lie
     "The columns that may have any value, and the directions that keep all equations"
     free = (~space.discrete & (space.bounds[1] > space.bounds[0])).double()
     held = [torch.diag(1 - free)]
-    held += [(rule.weights * space.half())[None] for rule in space.linear if rule.least == rule.most]
+    equations = [rule for rule in space.linear if rule.least == rule.most]
+    held += [(rule.weights * space.half())[None] for rule in equations]
     _, size, V = torch.linalg.svd(torch.cat(held), full_matrices=True)
     return free, V[int((size > 1e-10).sum()):].T
 
@@ -152,9 +153,9 @@ class Scaled:
             columns = torch.tensor(few.columns, device=u.device)
             free = free.index_copy(1, columns, free[:, columns] * (x[:, columns] != 0))
         turns = self.space.turns().to(u.device)
-        if not (self.space.linear or turns.any()): return box_step(u, J * free[:, None], missing, damping)
-        basis = self.basis.to(u)
-        trial = u + damped_step(J * free[:, None] @ basis, missing, damping) @ basis.T * free
+        J, basis = J * free[:, None], self.basis.to(u)
+        if not (self.space.linear or turns.any()): return box_step(u, J, missing, damping)
+        trial = u + damped_step(J @ basis, missing, damping) @ basis.T * free
         trial = torch.where(turns, (trial + 1).remainder(2) - 1, trial.clamp(-3, 3))
         far = self.net.x_scale.inverse(self.centre + self.half * trial)
         far = torch.where(free == 0, x, far).double().cpu()

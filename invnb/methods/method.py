@@ -155,7 +155,8 @@ def completed(wish:Wish,            # (N, dy)
     if wish.exact: return wish.lower.repeat_interleave(n, 0)
     found = list[Tensor]()
     for part in wish.split(max(1, 2**22 // known.numel())):
-        near = misfit.error(known, part[:, None]).topk(min(2 * n, len(known)), largest=False).indices
+        missed, many = misfit.error(known, part[:, None]), min(2 * n, len(known))
+        near = missed.topk(many, largest=False).indices
         pick = torch.randint(near.shape[1], (len(part), n), generator=generator).to(near.device)
         found.append(part[:, None].closest(known[near.gather(1, pick)]).flatten(0, 1))
     return torch.cat(found)

@@ -236,4 +236,5 @@ class SurrogateMethod(Method):
         if wish.exact: return self.misfit(y, wish[:, None]).square().mean(-1)
         unit = (net.y_scale.std / self.misfit.unit.to(y)).square()
         variance = (net.variance(x.flatten(0, 1)) * unit).view_as(y)
-        return expected_miss(self.misfit.scaled(wish.to(y)[:, None]), self.misfit.scaled(y), variance)
+        scaled = self.misfit.scaled
+        return expected_miss(scaled(wish.to(y)[:, None]), scaled(y), variance)

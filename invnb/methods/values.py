@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['all_values', 'variants', 'search_values', 'combination', 'unseen']
 
-# %% ../../nbs/methods/02_values.ipynb #4cf0e2b1
+# %% ../../nbs/methods/02_values.ipynb #a1e17065
 from typing import Callable
 
 import torch
@@ -15,7 +15,7 @@ from .method import moved_into
 from ..space import Space
 from ..wish import Wish
 
-# %% ../../nbs/methods/02_values.ipynb #e728f09c
+# %% ../../nbs/methods/02_values.ipynb #8ba048df
 def all_values(space:Space,        # some of whose columns have few values
                most:int=1024,      # combinations that are still few
               ) -> Tensor|None:    # (combinations, dx), NaN in all other columns; None: too many
@@ -31,10 +31,11 @@ def variants(space:Space,      # where designs may lie
     found = list[Tensor]()
     for j, values in enumerate(space.values):
         if values is None or len(values) < 2: continue
-        place, choice = (x[:, j, None] - values.to(x)).abs().argmin(1), space.names[j] in space.choices
-        for step in range(1, len(values)) if choice else (-2, -1, 1, 2):
-            at = (place + step) % len(values) if choice else (place + step).clamp(0, len(values) - 1)
-            found.append(x.index_copy(1, torch.tensor([j], device=x.device), values.to(x)[at][:, None]))
+        place, many = (x[:, j, None] - values.to(x)).abs().argmin(1), len(values)
+        column, choice = torch.tensor([j], device=x.device), space.names[j] in space.choices
+        for step in range(1, many) if choice else (-2, -1, 1, 2):
+            at = (place + step) % many if choice else (place + step).clamp(0, many - 1)
+            found.append(x.index_copy(1, column, values.to(x)[at][:, None]))
     for few in space.few:
         for i, j in ((i, j) for i in few.columns for j in few.columns if i != j):
             order = torch.arange(space.dx)
@@ -42,7 +43,7 @@ def variants(space:Space,      # where designs may lie
             found.append(x[:, order.to(x.device)])
     return torch.stack(found, 1) if found else x[:, None][:, :0]
 
-# %% ../../nbs/methods/02_values.ipynb #1c616f44
+# %% ../../nbs/methods/02_values.ipynb #62229d1d
 def search_values(space:Space,                               # where designs may lie
                   x:Tensor,                                  # (N, S, dx) designs, already solved
                   wish:Wish,                                 # (N, dy) what is wanted
@@ -51,7 +52,7 @@ def search_values(space:Space,                               # where designs may
                   keep:int=12,                               # designs that are varied in a round
                   rounds:int=16,                             # at most
                   size:int=2**15,                            # designs in memory at once
-                 ) -> Tensor:                                # (N, more, dx) the given ones among them
+                 ) -> Tensor:                                # (N, more, dx), the given ones first
     "Other values for the columns that have few, and the rest solved again"
     every, changes = all_values(space), variants(space, x[0, :1]).shape[1]
     if not changes: return x
@@ -77,8 +78,8 @@ def search_values(space:Space,                               # where designs may
         place = open_.topk(min(keep, open_.shape[1]), largest=False).indices
         best = x.gather(1, place[..., None].expand(-1, -1, space.dx))
         open_ = open_.scatter(1, place, torch.inf)
-        tried = moved_into(space, variants(space, best.flatten(0, 1)).view(len(x), -1, space.dx)).to(x)
-        tried = unseen(space, tried, x)
+        tried = variants(space, best.flatten(0, 1)).view(len(x), -1, space.dx)
+        tried = unseen(space, moved_into(space, tried).to(x), x)
         new = improved(tried, 2 * keep)
         gain = expect(new, wish)
         x, value, open_ = (torch.cat(pair, 1) for pair in ((x, new), (value, gain), (open_, gain)))
@@ -89,7 +90,8 @@ def combination(space:Space,     # some of whose columns have few values
                ) -> Tensor:      # (..., k) equal where two designs have the same values
     "What the search among values varies: the values, and which columns are zero"
     few = torch.tensor([i for few in space.few for i in few.columns], dtype=torch.long)
-    return torch.cat([x[..., space.discrete.to(x.device)], (x[..., few.to(x.device)] != 0).to(x)], -1)
+    zero = (x[..., few.to(x.device)] == 0).to(x)
+    return torch.cat([x[..., space.discrete.to(x.device)], zero], -1)
 
 def unseen(space:Space,      # some of whose columns have few values
            tried:Tensor,     # (N, T, dx) designs
