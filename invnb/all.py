@@ -4,28 +4,30 @@
 
 # %% auto #0
 __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry', 'no_bars', 'progress_bar',
-           'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together', 'Misfit', 'Model', 'fitted',
-           'Part', 'task_registry', 'register_task', 'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra',
-           'list_tasks', 'get_task', 'sine_height', 'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box',
-           'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm', 'relaxation_time',
-           'fall_speed', 'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch', 'flight',
-           'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell', 'from_official',
-           'metamaterial', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
-           'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
-           'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet', 'SurrogateMethod',
-           'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch', 'damped_step', 'LevenbergMarquardt',
-           'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN',
-           'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch',
-           'least_squares_search', 'Spent', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to',
-           'solved_within', 'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
-           'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks', 'posterior_ranks',
-           'spacing', 'uniformity']
+           'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together', 'Space', 'Wish', 'Misfit', 'Model',
+           'fitted', 'Part', 'task_registry', 'register_task', 'check_parts', 'reachable', 'Task', 'check_task',
+           'draw_spectra', 'list_tasks', 'get_task', 'sine_height', 'draw_sine', 'sine_wave', 'link_lengths',
+           'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm',
+           'relaxation_time', 'fall_speed', 'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch',
+           'flight', 'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell',
+           'from_official', 'metamaterial', 'coating', 'quarter_wave', 'ink', 'method_registry', 'register_method',
+           'resimulation_error', 'Search', 'Till', 'Method', 'list_methods', 'get_method', 'load_method',
+           'check_method', 'SurrogateNet', 'AnySurrogate', 'value_and_jacobian', 'Network', 'fit_seeds',
+           'GaussianProcess', 'Surrogate', 'FrozenNet', 'SurrogateMethod', 'sensitivity', 'production_yield',
+           'boundary_loss', 'AdamSearch', 'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint',
+           'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching',
+           'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search', 'Spent', 'DirectSearch', 'best_of',
+           'per_target', 'r_T', 'simulations_to', 'solved_within', 'holm', 'paired', 'interval', 'Record',
+           'read_record', 'read_records', 'run', 'figure', 'report', 'published', 'summary', 'table', 'ranking',
+           'different', 'plot_ranks', 'posterior_ranks', 'spacing', 'uniformity']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import (
     as_matrix, check_count, stream, Data, as_bounds, held_out, Registry, no_bars,
     progress_bar)
 from .nets import ACTIVATIONS, seeded, mlp, Standardize, train, train_together
+from .space import Space
+from .wish import Wish
 from .misfit import Misfit
 from .saved import Model, fitted, Part
 from .tasks.task import (
@@ -41,6 +43,8 @@ from .tasks.ballistics import (
 from .tasks.stack import stack
 from .tasks.shell import shell
 from .tasks.metamaterial import from_official, metamaterial
+from .tasks.coating import coating, quarter_wave
+from .tasks.ink import ink
 from .methods.method import (
     method_registry, register_method, resimulation_error, Search, Till, Method,
     list_methods, get_method, load_method, check_method)
@@ -74,13 +78,16 @@ from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, un
 _all_ = [
     'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry',
     'no_bars', 'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train',
-    'train_together', 'Misfit', 'Model', 'fitted', 'Part', 'task_registry', 'register_task',
+    'train_together', 'Space', 'Wish', 'Misfit', 'Model', 'fitted', 'Part', 'task_registry',
+    'register_task',
     'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task',
     'sine_height', 'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box',
     'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm',
     'relaxation_time', 'fall_speed', 'ballistics_box', 'ballistics_paper_box',
     'ballistics_prior', 'launch', 'flight', 'landing_time', 'land_exact', 'land_grid',
     'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
+    'coating', 'quarter_wave',
+    'ink',
     'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
     'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
     'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet',

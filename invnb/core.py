@@ -11,14 +11,16 @@ import hashlib, importlib, pkgutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, SupportsIndex, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
-if TYPE_CHECKING: from numpy.typing import ArrayLike
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from invnb.space import Space
 
 # %% ../nbs/ground/00_core.ipynb #a01ec2b2
 def as_matrix(name:str,            # what the caller calls it: the message starts with this name
@@ -108,30 +110,39 @@ class Data:
     "Designs `x` and their measurements `y`, checked; `NaN` is refused with its row and column"
     x:Tensor                       # (n, dx) designs
     y:Tensor                       # (n, dy) measurements
-    bounds:Tensor=cast(Any, None)  # (2, dx) lower and upper; default: the smallest box that holds x
+    bounds:Tensor=cast(Any, None)  # (2, dx) lower and upper, or a Space; default: a box around x
     valid:Tensor=cast(Any, None)   # (n,) True where a row is held out; default: a random fifth
     x_names:tuple[str, ...]|None=None       # of the columns of x; default: those of a DataFrame
     y_names:tuple[str, ...]|None=None       # of the columns of y; default: those of a DataFrame
     same_unit:bool=False           # True: columns of y are compared as they are, as on a curve
+    turns:Tensor=cast(Any, None)   # (dy,) a full turn of columns that are angles; else infinity
+    space:Any=field(init=False)    # the Space given as bounds; None: a box and no more
     if TYPE_CHECKING:              # what is given may be more than tensors
-        def __init__(self, x:ArrayLike, y:ArrayLike, bounds:ArrayLike|None=None,
+        def __init__(self, x:ArrayLike, y:ArrayLike, bounds:ArrayLike|Space|None=None,
                      valid:ArrayLike|None=None, x_names:tuple[str, ...]|None=None,
-                     y_names:tuple[str, ...]|None=None, same_unit:bool=False) -> None: ...
+                     y_names:tuple[str, ...]|None=None, same_unit:bool=False,
+                     turns:ArrayLike|None=None) -> None: ...
 
     def __post_init__(self) -> None:
-        given_x, given_y, box = _upright(self.x), _upright(self.y), self.bounds
+        given_x, given_y = _upright(self.x), _upright(self.y)
+        box = cast(Any, self.bounds)
         _same_order(given_x, given_y)
         x = as_matrix("x", given_x)
         y = as_matrix("y", given_y, rows=len(x))
         if len(x) < 5: raise ValueError("x: expected at least 5 rows (4 to train, 1 to validate), "
                                         f"got {len(x)}")
+        space = box if hasattr(box, "contains") else None       # a Space knows more than its box
+        box = space.bounds if space else box
         names = dict(x_names=_names(self.x_names, given_x), y_names=_names(self.y_names, given_y))
+        if space and not names["x_names"]: names["x_names"] = space.names
         if _is_frame(box) and names["x_names"]: box = _in_order(box, names["x_names"])
         bounds = torch.stack([x.amin(0), x.amax(0)]) if box is None else as_bounds(box, x.shape[1])
         group = same_design(x)
         valid = held_out(int(group.max()) + 1)[group.cpu()]
         if self.valid is not None: valid = _mask(self.valid, len(x))
-        kept = dict(x=x, y=y.to(x.device), bounds=bounds.to(x), valid=valid.to(x.device))
+        kept = dict(x=x, y=y.to(x.device), bounds=bounds.to(x), valid=valid.to(x.device),
+                    turns=_turns(self.turns, y.shape[1]).to(x.device))
+        object.__setattr__(self, "space", space)
         for name, value in kept.items(): object.__setattr__(self, name, value.clone())
         for name, found in names.items(): object.__setattr__(self, name, found)
 
@@ -153,7 +164,8 @@ class Data:
         def move(t:Tensor) -> Tensor: return t.to(device or t.device, dtype or t.dtype)
         x, y, bounds = map(move, (self.x, self.y, self.bounds))
         valid = self.valid.to(x.device)
-        return Data(x, y, bounds, valid, self.x_names, self.y_names, self.same_unit)
+        box = self.space or bounds
+        return Data(x, y, box, valid, self.x_names, self.y_names, self.same_unit, self.turns)
 
     def __repr__(self) -> str:
         return (f"Data({len(self)} rows, {int(self.valid.sum())} of them held out; "
@@ -182,6 +194,14 @@ def _in_order(frame:Any, names:tuple[str, ...]) -> Any:
     lost = [name for name in names if name not in frame.columns]
     if lost: raise ValueError(f"bounds: expected a column {lost[0]!r}, as x has, got none")
     return frame[list(names)]
+
+def _turns(given:Any, dy:int) -> Tensor:
+    "A full turn for each column of y; infinity where it is no angle"
+    if given is None: return torch.full((dy,), torch.inf, dtype=torch.float64)
+    turns = torch.as_tensor(np.asarray(given, dtype=float))
+    if turns.shape == (dy,) and (turns > 0).all(): return turns
+    raise ValueError(f"turns: expected ({dy},) numbers above 0, infinity for what is no angle, "
+                     f"got {given!r}")
 
 def _mask(valid:Any, n:int) -> Tensor:
     mask = torch.tensor(np.asarray(valid)) if not isinstance(valid, Tensor) else valid

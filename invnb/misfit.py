@@ -7,12 +7,16 @@ __all__ = ['TINY', 'spans_decades', 'Misfit']
 
 # %% ../nbs/ground/04_misfit.ipynb #c371442a
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from typing_extensions import Self
 
 from .core import Data
+from .wish import Wish
+
+_Y = TypeVar("_Y", Tensor, Wish)
 
 # %% ../nbs/ground/04_misfit.ipynb #47c9b6a9
 TINY = 1e-37     # below all that has a unit; float32 can hold it
@@ -31,6 +35,7 @@ class Misfit:
     "How far measurements are from what is wanted, whatever the units of the table"
     unit:Tensor      # (dy,) what counts as one, float64
     log:Tensor       # (dy,) of bool: compared by its logarithm
+    turns:Tensor|None=None   # (dy,) a full turn of columns that are angles; default: none is
 
     @classmethod
     def of(cls, data:Data,         # whose training rows count
@@ -38,24 +43,29 @@ class Misfit:
         "By the spread of these measurements"
         y, same_unit = data.train[1].double(), data.same_unit
         plain = torch.zeros(y.shape[1], dtype=torch.bool, device=y.device)
+        turns = data.turns if data.turns.isfinite().any() else None
         log = plain if same_unit else spans_decades(y)
         if same_unit or (y.shape[1] == 1 and not log.any()):
-            return cls(torch.ones_like(y[0]), plain)
+            return cls(torch.ones_like(y[0]), plain, turns)
         z = torch.where(log, y.clamp_min(TINY).log(), y)
         unit, largest = z.std(0), z.abs().amax(0)
-        return cls(torch.where(unit > 1e-12 * (1e-300 + largest), unit, 1.), log)
+        return cls(torch.where(unit > 1e-12 * (1e-300 + largest), unit, 1.), log, turns)
 
     def __call__(self, y:Tensor,   # (..., dy) measured
-                 wanted:Tensor,    # (..., dy)
+                 wanted:Tensor|Wish,   # (..., dy)
                 ) -> Tensor:       # (..., dy) wanted minus measured, in units of each column
+        if isinstance(wanted, Wish):
+            if not wanted.exact: return self.scaled(wanted).residual(self.scaled(y))
+            wanted = wanted.lower
         unit, log = self.unit.to(y), self.log.to(y.device)
         if not log.any(): return (wanted - y) / unit
         ratio = wanted.clamp_min(TINY).log() - y.clamp_min(TINY).log()
         return torch.where(log, ratio, wanted - y) / unit
 
-    def scaled(self, y:Tensor,     # (..., dy) measured
-              ) -> Tensor:         # (..., dy)
+    def scaled(self, y:_Y,         # (..., dy) measured, or wanted
+              ) -> _Y:             # (..., dy)
         "Measurements on scales on which distances are misfits"
+        if isinstance(y, Wish): return y.through(self.scaled)
         log = self.log.to(y.device)
         if log.any(): y = torch.where(log, y.clamp_min(TINY).log(), y)
         return y / self.unit.to(y)
@@ -67,13 +77,27 @@ class Misfit:
         return torch.where(log, 1 / y.clamp_min(TINY), 1.) / unit
 
     def error(self, y:Tensor,      # (..., dy) measured
-              wanted:Tensor,       # (..., dy)
+              wanted:Tensor|Wish,  # (..., dy)
              ) -> Tensor:          # (...) infinite where a measurement failed
         "Mean over columns of the squared misfit, in float64"
+        if isinstance(wanted, Wish) and not wanted.exact:
+            return self.scaled(wanted.double()).error(self.scaled(y.double()))
         missed = self(y.double(), wanted.double()).square().mean(-1)
         return missed.nan_to_num(nan=torch.inf, posinf=torch.inf)
+
+    def facts(self) -> dict[str, Any]:
+        "What JSON can hold"
+        return {name: part.tolist() for name, part in vars(self).items() if part is not None}
+
+    @classmethod
+    def from_facts(cls, facts:dict[str, Any],   # what `facts` gave
+                  ) -> Self:
+        "The same misfit"
+        wide = {name: torch.tensor(facts[name], dtype=torch.float64)
+                for name in ("unit", "turns") if name in facts}
+        return cls(log=torch.tensor(facts["log"]), **wide)
 
     def to(self, like:Tensor,      # whose device counts
           ) -> Self:
         "The same elsewhere"
-        return type(self)(self.unit.to(like.device), self.log.to(like.device))
+        return type(self)(self.unit.to(like.device), self.log.to(like.device), self.turns)

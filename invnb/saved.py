@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from .misfit import Misfit
+from .space import Space, space_from
 
 # %% ../nbs/ground/06_saved.ipynb #2461d83d
 def digest(content:bytes,  # of a file
@@ -99,6 +100,7 @@ class Model:
     sizes:dict[str, Any]     # what `build` made it from
     seen:Tensor              # (2, dy) the lowest and the highest measurements of the training
     misfit:Misfit            # how its measurements are compared
+    space:Space|None=None    # where designs may lie; None: in a box
 
     def build(self, *args:Any,       # sizes by position
               **sizes:Any,           # or by name, `dx`, `dy` and others
@@ -118,7 +120,8 @@ class Model:
                      tensors=digest(tensors))
         if hasattr(self, "seen"): facts["seen"] = self.seen.tolist()
         if hasattr(self, "misfit"):
-            facts["misfit"] = dict(unit=self.misfit.unit.tolist(), log=self.misfit.log.tolist())
+            facts["misfit"] = self.misfit.facts()
+        if self.space: facts["space"] = self.space.facts()
         (folder / "model.safetensors").write_bytes(tensors)
         write_sealed(folder / "config.json", facts)
 
@@ -169,13 +172,15 @@ def revived(cls:type[_M],            # what the model should be
     if not isinstance(model, cls):
         raise ValueError(f"expected a {cls.__name__}, got a {type(model).__name__}")
     model.sizes = config["sizes"]
+    model.space = space_from(config["space"]) if "space" in config else None
     if "seen" in config: model.seen = torch.tensor(config["seen"], dtype=torch.float64)
     if "misfit" in config:
-        unit, log = config["misfit"]["unit"], config["misfit"]["log"]
-        model.misfit = Misfit(torch.tensor(unit, dtype=torch.float64), torch.tensor(log))
+        model.misfit = Misfit.from_facts(config["misfit"])
         for part in vars(model).values():                # a surrogate compares as its method does
             if isinstance(part, Model): part.misfit = model.misfit
-    model.net = model.build(**model.sizes)
-    model.net.load_state_dict(safetensors.torch.load(tensors))
+    model.net = getattr(model, "made", model.build)(**model.sizes)
+    learned = safetensors.torch.load(tensors)
+    if "measured" in learned: model.net.register_buffer("measured", learned["measured"].clone())
+    model.net.load_state_dict(learned)
     model.net.eval().requires_grad_(False)
     return model

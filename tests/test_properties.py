@@ -44,6 +44,7 @@ from invnb.methods.tandem import *
 from invnb.misfit import *
 from invnb.nets import *
 from invnb.saved import *
+from invnb.space import *
 from invnb.tasks.ballistics import *
 from invnb.tasks.metamaterial import *
 from invnb.tasks.rcwa import *
@@ -52,6 +53,7 @@ from invnb.tasks.shell import *
 from invnb.tasks.sine_wave import *
 from invnb.tasks.stack import *
 from invnb.tasks.task import *
+from invnb.wish import *
 from invnb.use.judge import *
 
 EXEMPT = {      # public names that no property here exercises, and why
@@ -65,6 +67,13 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.layout": "text files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.table": "files: tests/test_table.py, tests/test_fuzz.py and its notebook",
+    "invnb.space": "thousands of random spaces: tests/test_spaces.py",
+    "invnb.wish": "wishes: tests/test_spaces.py",
+    "invnb.encoding": "choices and angles: tests/test_spaces.py and its notebook",
+    "invnb.methods.values": "a search among values: tests/test_spaces.py compares it with all combinations",
+    "EncodedNet learn_encoded expected_miss completed moved_into check_query free_directions plain_targets bank_in": "wishes and spaces in methods: tests/test_spaces.py",
+    "invnb.tasks.coating": "films: its notebook compares them with closed forms",
+    "invnb.tasks.ink": "colours: its notebook compares them with what is known of inks and light",
     "invnb.parallel": "processes: tests/test_faults.py and its notebook",
     "invnb.interrupt": "signals: tests/test_faults.py and its notebook",
     "invnb.bench.code": "source text: tests/test_records.py and its notebook",
@@ -633,9 +642,9 @@ def test_resimulation_error(N, T, dy, seed):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         seen = torch.tensor([[0.]*dy, [1.]*dy])
-        warn_beyond(uniform(seed, 4, dy), seen)
+        warn_beyond(Wish.exactly(uniform(seed, 4, dy)), seen)
         assert not said
-        warn_beyond(torch.cat([uniform(seed, 4, dy), torch.full((1, dy), 1.2)]), seen)
+        warn_beyond(Wish.exactly(torch.cat([uniform(seed, 4, dy), torch.full((1, dy), 1.2)])), seen)
     assert len(said) == 1 and "1 of 5" in str(said[0].message) and "row 4" in str(said[0].message)
 
 def test_names_of_methods():
@@ -1081,6 +1090,10 @@ def test_value_and_jacobian(n, dx, dy, seed):
     assert torch.allclose(A @ pure(solve_all, A, J.mT), J.mT, atol=1e-7) and solve_all(torch.ones(n, 2, 2), torch.ones(n, 2, 1)).isfinite().all()
     stacked = torch.cat([J, damping.sqrt()[:, None, None]*torch.eye(dx).double()], 1)
     assert torch.allclose(step, torch.linalg.lstsq(stacked, torch.cat([r, torch.zeros(n, dx).double()], 1)[..., None]).solution[..., 0], atol=1e-7)
+    at = 2*uniform(seed + 4, n, dx).double() - 1
+    trial, free = pure(box_step, at, J, r, damping), at + step
+    calm = (free.abs() <= 1).all(1)
+    assert (trial.abs() <= 1).all() and torch.allclose(trial[calm], free[calm], atol=1e-9)
     e, u = normal(seed + 2, n, 4, dy).double(), normal(seed + 3, n, 4, dx).double()
     slope = pure(error_slope, u, e, u[:, 0], e[:, 0], torch.ones(n, 4, dtype=torch.bool), 1.)
     assert slope.shape == (n, dy, dx) and slope.isfinite().all() and torch.allclose(error_slope(u, e, u[:, 0], e[:, 0], torch.zeros(n, 4, dtype=torch.bool), 1.), torch.zeros(n, dy, dx).double())
@@ -1112,11 +1125,12 @@ def test_solvers(any_surrogate, N, S, seed):
     assert others.shape == x.shape and ((others >= 0) & (others <= 1)).all()
     moved = pure(AdamSearch(steps=2), net, starts, targets, bounds, misfit)
     assert moved.shape == starts.shape and moved.isfinite().all() and not moved.requires_grad
-    loop = Loop(net, 2*starts - 1, targets, 3, ClosedLoop())
+    around = Scaled(net, torch.tensor([[-1.]*3, [1.]*3]).to(bounds), misfit)
+    loop = Loop(around, 2*starts - 1, around.measure(Wish.exactly(targets)), 3, ClosedLoop())
     for _ in range(3):
         u = loop.choose()
         assert u.shape == (N, 3) and ((u >= -1) & (u <= 1)).all()
-        loop.learn(u, net(u) + .1)
+        loop.learn(u, around(u) + .1)
 
 def apart_by_hand(u, misfit, apart, alike, n):
     "One target: the best; of the rest, those as good as it and the farthest of them first; then others by their misfit; then repetitions, best first"
@@ -1249,7 +1263,7 @@ def test_what_makes_a_list(N, S, dx, seed, alike):
     net.surrogate.register_buffer("error", torch.tensor(.3))
     for name, value in dict(bounds=torch.tensor([[0.]*dx, [2.]*dx]), bank=x[0], known=known[0]).items(): net.register_buffer(name, value)
     assert equal(pure(first_apart, x, misfit, S - 1, net, .1, alike), x.gather(1, rank_apart(x, misfit, .1, .3*alike, S - 1)[..., None].expand(-1, -1, dx)))
-    expected = bank_measurements(net, 3).detach()
+    expected = bank_measurements(net, x[0], known[0], 3).detach()
     assert equal(expected[1::2], known[0, 1::2]) and torch.allclose(expected[::2], net.surrogate(x[0, ::2]), atol=1e-6) and known[0, ::2].isnan().all()
     starts = other_starts("uniform", wanted, 5, net.bounds, stream(seed))
     assert equal(starts, uniform_starts((N, 5), net.bounds, stream(seed)))
@@ -1715,6 +1729,12 @@ def made():
 
 ARRAYS = {      # whoever takes an array: how to call it, and with what
     "as_matrix": (lambda value: as_matrix("x", value), dict(value=X)),
+    "as_designs": (as_designs, dict(x=X)),
+    "Space": (lambda bounds: Space(bounds).bounds, dict(bounds=BOX)),
+    "Space.contains": (lambda x: Space(BOX).contains(x), dict(x=X)),
+    "Space.nearest": (lambda x: Space(BOX).nearest(x), dict(x=X)),
+    "Wish": (lambda **given: [getattr(Wish(**given), name) for name in ("lower", "upper", "weight")], dict(lower=Y, upper=Y + 1, weight=Y.abs() + 2)),
+    "as_wish": (lambda value: as_wish(value).lower, dict(value=Y)),
     "as_bounds": (as_bounds, dict(bounds=BOX)),
     "Data": (lambda **given: [getattr(Data(**given), name) for name in ("x", "y", "bounds", "valid")], dict(x=X, y=Y, bounds=BOX)),
     "solid_box": (solid_box, dict(bounds=BOX)),
@@ -1771,10 +1791,10 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "rank_among at_or_below oddest uniformity packing": "ranks and designs as posterior_ranks and good_designs give them",
     "compare checksum Record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
     "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
-    " built under_scatter built_error nearest_built half_widths moving_price settled best_built NeuralAdjoint.nominal_candidates"
-    " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.measure Scaled.value_and_jacobian": "pieces of methods: Method.propose and Method.search check",
-    "Search Till Till.__call__": "what a method has bought",
-    "spans_decades Misfit Misfit.__call__ Misfit.scaled Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
+    " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
+    " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step bank_measurements moved_into completed expected_miss": "pieces of methods: Method.propose and Method.search check",
+    "Search Till.__call__": "what a method has bought",
+    "spans_decades Misfit Misfit.__call__ Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
     "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares"
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",
     "refitted nine_tenths GaussianProcess.confidence": "pieces of a process: its fit checks",

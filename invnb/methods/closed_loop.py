@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from torch import Generator, Tensor
 
 from ..core import Data, progress_bar
-from .method import Till, register_method
+from .method import Till, moved_into, register_method
 from .descent import LevenbergMarquardt, Scaled
 from .contract import SurrogateNet, value_and_jacobian
 from .neural_adjoint import NeuralAdjoint, uniform_starts
@@ -23,6 +23,9 @@ from .own_answers import OwnAnswers, best_question
 from .process import ProcessNet
 from .robust import Scattered, as_tolerance, building_errors
 from .surrogate import BothNet
+from .neural_adjoint import plain_targets
+from ..space import Space
+from ..wish import Wish
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #69d03a92
 def error_slope(u:Tensor,        # (N, t, dx) designs simulated so far
@@ -47,9 +50,9 @@ class Loop:
     learn:Callable[[Tensor, Tensor], None]
     question:Callable[[OwnAnswers], Tensor]
 
-    def __init__(self, surrogate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), scaled
+    def __init__(self, surrogate:Scaled,  # what is asked, in the units of the search
                  pool:Tensor,           # (N, n, dx) candidates, best first, in half widths
-                 wanted:Tensor,         # (N, dy) targets, in standard deviations
+                 wanted:Wish,           # (N, dy) what is wanted, in standard deviations
                  budget:int,            # rounds
                  options:"ClosedLoop",  # its settings
                  own:OwnAnswers|None=None,  # the process that asks, where there is one
@@ -78,8 +81,13 @@ def choose(self:Loop) -> Tensor:     # (N, dx) one design a target
     y, J = value_and_jacobian(self.surrogate, at)
     known = self.misfit[:, :self.t].isfinite()
     J = J + error_slope(self.u[:, :self.t], self.e[:, :self.t], at, e_at, known, self.options.reach)
+    slopes = self.wanted.slopes(y + e_at)
+    if slopes is not None: J = J * slopes[..., None]
     rounding = 1e-12 * J.square().sum((1, 2))      # keeps steep slopes that say little solvable
-    u = LevenbergMarquardt().step(at, J, self.wanted - y - e_at, self.damping + rounding)
+    missing = self.wanted.residual(y, e_at)
+    focus = self.wanted.focus(missing)
+    if focus is not None: J, missing = J * focus[..., None], missing * focus
+    u = self.surrogate.step(at, J, missing, self.damping + rounding)
     self.fresh |= (u - at).abs().amax(1) < 1e-14
     if self.own:
         self.asked = self.fresh | (self.misfit[self.rows, self.base] > self.options.chase)
@@ -109,7 +117,7 @@ def learn(self:Loop,
          ) -> None:
     "Take note of the answers, and decide whether to go on from here or from the next candidate"
     t, options, n = self.t, self.options, self.pool.shape[1]
-    misfit = (y - self.wanted).square().mean(1).nan_to_num(nan=torch.inf)
+    misfit = self.wanted.size(self.wanted.residual(y)).nan_to_num(nan=torch.inf)
     before = torch.where(self.fresh, torch.inf, self.misfit[self.rows, self.base])
     error = (y - self.surrogate(u)).nan_to_num(0., 0., 0.)
     self.u[:, t], self.e[:, t], self.misfit[:, t] = u, error, misfit
@@ -144,40 +152,48 @@ class ClosedLoop(NeuralAdjoint):
     chase:float=1e-4         # squared error below which steps follow the slope
     questions:int=8          # starts of each kind for the next question
 
-    def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
-        candidates = self.candidates(targets, budget, generator)
-        anywhere = uniform_starts((candidates.shape[1],), self.net.bounds, generator)
-        rows = torch.arange(len(targets), device=targets.device)
-        dy, dx = targets.shape[1], candidates.shape[2]
+    def spend(self, till:Till, wish:Wish, budget:int, generator:Generator,
+              space:Space|None) -> None:
+        candidates = moved_into(space, self.candidates(wish, budget, generator, space))
+        if space is None:
+            anywhere = uniform_starts((candidates.shape[1],), self.net.bounds, generator)
+        else: anywhere = space.sample(candidates.shape[1], generator).to(candidates)
+        rows = torch.arange(len(wish), device=wish.device)
+        dy, dx = wish.shape[1], candidates.shape[2]
         size = budget * (dy + 2 * dx)
         if self.tolerance is not None: size = len(building_errors(dx, 16)) * dy * (budget + dx)
         if process := self.process(): size += 8 * len(process.rows) * (self.questions + budget)
         for part in rows.split(max(1, 2**24 // size)):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
-            self.polish(lambda x: till(x, part), pool, targets[part], budget)
+            self.polish(lambda x: till(x, part), pool, wish[part], budget, space)
 
     def polish(self, simulate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), a row a target
                pool:Tensor,                                # (N, n, dx) candidates, best first
-               targets:Tensor,                             # (N, dy) what is wanted
+               wish:Wish,                                  # (N, dy) what is wanted
                budget:int,                                 # rounds
+               space:Space|None=None,                      # where designs may lie
               ) -> None:
         "One simulation a target and round: candidates are improved by what `simulate` answers"
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
-        wish, misfit, answer = targets.double(), self.misfit, simulate
+        if space: box = space.bounds.to(box)
+        wish, misfit, answer = wish.double(), self.misfit, simulate
         if self.tolerance is not None:
             offsets = as_tolerance(self.tolerance, box.shape[1]) * building_errors(box.shape[1], 16)
             net = scattered = Scattered(net, offsets.to(box))
-            wish, misfit = scattered.repeated(wish, misfit)
+            targets, misfit = scattered.repeated(plain_targets(wish), misfit)
+            wish = Wish.exactly(targets)
             answer = lambda x: scattered.measured(x, simulate(x), self.misfit)
-        scaled = Scaled(net, box, misfit)
+        scaled = Scaled(net, box, misfit, space)
         pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
-        process = self.process(net)
+        process = None if space else self.process(net)
         own = OwnAnswers(scaled, process, len(pool)) if process else None
         noise = float(self.noise()) / float(scaled.usual)**2
         loop = Loop(scaled, pool, scaled.measure(wish), budget, self, own, noise)
         for _ in progress_bar(range(budget), "closed loop", "round"):
             u = loop.choose()
-            loop.learn(u, scaled.measure(answer(scaled.design(u))))
+            x = scaled.design(u)
+            if space: x = space.nearest(x)
+            loop.learn(u, scaled.measure(answer(x)))
 
     def process(self, net:SurrogateNet|None=None,   # default: the surrogate's
                ) -> ProcessNet|None:

@@ -13,8 +13,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ..core import Data, progress_bar, stream
-from .method import Method
+from .method import Method, completed, moved_into
 from ..nets import Standardize, mlp, seeded, train
+from ..space import Space
+from ..wish import Wish
 
 # %% ../../nbs/methods/05_generative.ipynb #eae30eec
 def grid_step(column:Tensor,   # (n,) values of one design column
@@ -102,7 +104,7 @@ class GenerativeNet(nn.Module):
 # %% ../../nbs/methods/05_generative.ipynb #58571598
 class Generative(Method):
     "An inverse model that draws; a subclass is a dataclass with `block`, `epochs`, `batch`, `lr`"
-    exchangeable = True
+    exchangeable = completes = True
     counts_first = True    # whole-number columns get a block of their own
     redraws = 0            # how often a draw outside the box is repeated before it is moved there
     longest:int|None = 32  # a y with more columns is summarised by so many numbers; None: never
@@ -144,8 +146,14 @@ class Generative(Method):
                              generator=order, progress=progress, label=name)
 
     @torch.no_grad()
-    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
-        parts = targets.repeat_interleave(n, 0).split(16_384)
+    def candidates(self, wish:Wish, n:int, generator:Generator, space:Space|None) -> Tensor:
+        many = n if space is None else 8 * n         # those that are moved least are kept
+        known = self.net.get_buffer("measured")
+        parts = completed(wish, known, many, self.misfit, generator).split(16_384)
         draws = [self.net.draw(part, generator, self.redraws)
                  for part in progress_bar(parts, "draws", "part")]
-        return torch.cat(draws).view(len(targets), n, -1)
+        x = torch.cat(draws).view(len(wish), many, -1)
+        if space is None: return x
+        moved = ((moved_into(space, x) - x) / space.half().to(x)).square().sum(2)
+        least = moved.topk(n, largest=False).indices.sort(1).values
+        return x.gather(1, least[..., None].expand(-1, -1, x.shape[2]))

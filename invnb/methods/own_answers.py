@@ -12,8 +12,9 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 
-from .descent import LevenbergMarquardt, Scaled
+from .descent import Scaled, box_step
 from .process import ProcessNet
+from ..wish import Wish, as_wish
 
 # %% ../../nbs/methods/02_own_answers.ipynb #c35dbc71
 class OwnAnswers:
@@ -123,24 +124,25 @@ def doubt(self:OwnAnswers, u:Tensor,                # (N, S, dx) designs
 # %% ../../nbs/methods/02_own_answers.ipynb #9837f50d
 def best_question(own:OwnAnswers,    # what is known of each target
                   starts:Tensor,     # (N, S, dx) in half widths
-                  wanted:Tensor,     # (N, dy) targets, in deviations
+                  wish:Wish,         # (N, dy) what is wanted, in deviations
                   avoid:Tensor,      # (N, t, dx) designs that are finished with; NaN: none
                   away:float,        # closer than this to one of them comes last
                   steps:int=6,       # damped steps from each start
                   doubt:float=1.,    # weight of what is not known
                  ) -> Tensor:        # (N, dx) one design a target
     "The design that is expected to miss the target least"
-    u, wanted = starts, wanted[:, None]
+    u, wanted = starts, as_wish(wish)[:, None]
     damping = u.new_full(u.shape[:2], 1e-3)
-    solver = LevenbergMarquardt()
     for _ in range(steps):
         y, J = own.value_and_jacobian(u)
-        flat = (part.flatten(0, 1) for part in (u, J, wanted - y, damping))
-        trial = solver.step(*flat).view_as(u)
-        better = (wanted - own(trial)).square().sum(2) < (wanted - y).square().sum(2)
+        missing, slopes = wanted.residual(y), wanted.slopes(y)
+        if slopes is not None: J = J * slopes[..., None]
+        flat = (part.flatten(0, 1) for part in (u, J, missing, damping))
+        trial = box_step(*flat).view_as(u)
+        better = wanted.residual(own(trial)).square().sum(2) < missing.square().sum(2)
         u = torch.where(better[..., None], trial, u)
         damping = torch.where(better, damping / 10, damping * 10)
-    expected = (wanted - own(u)).square().mean(2) + doubt * own.doubt(u).mean(2)
+    expected = wanted.residual(own(u)).square().mean(2) + doubt * own.doubt(u).mean(2)
     apart = (u[:, :, None] - avoid[:, None]).abs().amax(3)                     # (N, S, t)
     expected = expected + 1e9 * (apart < away).any(2)
     return u[torch.arange(len(u), device=u.device), expected.argmin(1)]

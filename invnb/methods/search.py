@@ -17,11 +17,13 @@ from scipy.optimize import least_squares
 from torch import Generator, Tensor, nn
 
 from ..core import Data, check_count, progress_bar, stream
-from .method import Method, Till, register_method
+from .method import Method, Till, moved_into, register_method
 from .contract import AnySurrogate
 from .network import Network
 from .neural_adjoint import nearest_rows, rank_apart, uniform_starts
 from .surrogate import FrozenNet, SurrogateMethod
+from ..space import Space
+from ..wish import Wish
 
 # %% ../../nbs/methods/11_search.ipynb #23279ac0
 @register_method("random_search")
@@ -41,9 +43,9 @@ class RandomSearch(Method):
         self.net = self.build(**self.sizes).to(x.device)
         self.net.get_buffer("x").copy_(x)
 
-    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
+    def candidates(self, wish:Wish, n:int, generator:Generator, space:Space|None) -> Tensor:
         x = self.net.get_buffer("x")
-        return x[torch.randint(len(x), (len(targets), n), generator=generator).to(targets.device)]
+        return x[torch.randint(len(x), (len(wish), n), generator=generator).to(x.device)]
 
 # %% ../../nbs/methods/11_search.ipynb #d7f2a218
 @register_method("ranked_search")
@@ -52,12 +54,13 @@ class RankedSearch(SurrogateMethod):
     "Random designs of the box, ranked by the misfit that the surrogate expects"
     proposals:int=2048             # designs that it looks at; never fewer than are asked for
 
-    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
+    def candidates(self, wish:Wish, n:int, generator:Generator, space:Space|None) -> Tensor:
         size = max(n, check_count("proposals", self.proposals))
-        x = uniform_starts((size,), self.net.bounds, generator)
+        if space is None: x = uniform_starts((size,), self.net.bounds, generator)
+        else: x = space.sample(size, generator).to(self.net.bounds.device)
         y = self.net.surrogate(x)
         return torch.cat([x[nearest_rows(y, part, n, self.misfit)]
-                          for part in progress_bar(targets.split(1024), "ranking", "part")])
+                          for part in progress_bar(wish.split(1024), "ranking", "part")])
 
 # %% ../../nbs/methods/11_search.ipynb #ff0a8a46
 @register_method("genetic_search")
@@ -83,23 +86,24 @@ class GeneticSearch(SurrogateMethod):
         x, (lower, upper) = data.train[0].to(self.net.bounds), self.net.bounds
         self.sizes["rows"], self.net.designs = len(x), torch.minimum(torch.maximum(x, lower), upper)
 
-    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
+    def candidates(self, wish:Wish, n:int, generator:Generator, space:Space|None) -> Tensor:
         size = max(n, check_count("population", self.population, 2))
         seed = int(torch.randint(2**62, (), generator=generator))
-        parts = progress_bar(targets.split(max(1, self.chunk // size)), "evolution", "part")
-        return torch.cat([self.evolve(part, size, stream(seed))[:, :n] for part in parts])
+        parts = progress_bar(wish.split(max(1, self.chunk // size)), "evolution", "part")
+        return torch.cat([self.evolve(part, size, stream(seed), space)[:, :n] for part in parts])
 
     def evolve(self,
-               targets:Tensor,       # (N, dy)
+               wish:Wish,            # (N, dy)
                size:int,             # of the population
                generator:Generator,  # the dice, the same for all targets
+               space:Space|None=None,  # where designs may lie; None: in the box
               ) -> Tensor:           # (N, size, dx) best first, repetitions last
         "The last generation"
         designs, (lower, upper) = self.net.get_buffer("designs"), self.net.bounds
-        draw = lambda kind, *shape: kind(*shape, generator=generator).to(targets.device)
+        draw = lambda kind, *shape: kind(*shape, generator=generator).to(wish.device)
         rows = draw(partial(torch.randint, len(designs)), (size,))
-        x = designs[rows].expand(len(targets), -1, -1)
-        misfit = self.expected_error(x, targets)
+        x = moved_into(space, designs[rows].to(self.net.bounds).expand(len(wish), -1, -1))
+        misfit = self.expected_error(x, wish)
         pick = lambda x, rows: x.gather(1, rows[..., None].expand(-1, -1, x.shape[2]))
         for generation in range(check_count("generations", self.generations)):
             shape, width = x.shape[1:], self.step * self.cooling**generation * (upper - lower) / 2
@@ -110,9 +114,9 @@ class GeneticSearch(SurrogateMethod):
             child = torch.where(draw(torch.rand, shape) < .5, x, father)
             move = width * draw(torch.randn, shape)
             child = child + move * (draw(torch.rand, shape) < self.mutation)
-            child = torch.minimum(torch.maximum(child, lower), upper)
+            child = moved_into(space, torch.minimum(torch.maximum(child, lower), upper))
             # elitism: a mother leaves only for a better child
-            value = self.expected_error(child, targets)
+            value = self.expected_error(child, wish)
             better = value < misfit
             x = torch.where(better[..., None], child, x)
             misfit = torch.where(better, value, misfit)
@@ -122,20 +126,22 @@ class GeneticSearch(SurrogateMethod):
 # %% ../../nbs/methods/11_search.ipynb #dc46457e
 def least_squares_search(simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, dy)
                          start:Tensor,                         # (dx,) inside the box
-                         target:Tensor,                        # (dy,)
+                         missing:Callable[[Tensor], Tensor],   # (n, dy) -> in deviations
                          bounds:Tensor,                        # (2, dx)
-                         scale:float,                          # typical deviation of measurements
                          difference:float=1e-3,                # step of differences, in half widths
+                         space:Space|None=None,                # where designs may lie
                         ) -> Tensor:                           # (dx,) where the search ended
     "Bounded least squares on `simulate` itself, from one start, with finite differences"
     lower, upper = bounds
     free, centre, half = upper > lower, (lower + upper) / 2, (upper - lower) / 2
+    if space: free = free & ~space.discrete.to(free.device)    # these stay as they are
     def design(u:np.ndarray) -> Tensor:                 # (n, free parameters) in half widths
         x = start.repeat(len(u), 1)
         x[:, free] = centre[free] + half[free] * torch.as_tensor(u).to(x)
-        return torch.minimum(torch.maximum(x, lower), upper)
+        x = torch.minimum(torch.maximum(x, lower), upper)
+        return space.nearest(x) if space else x
     def missed(u:np.ndarray) -> np.ndarray:             # (n, dy), NaN where the simulation failed
-        r = ((simulate(design(u)) - target) / scale).double().cpu().numpy()
+        r = -missing(simulate(design(u))).double().cpu().numpy()
         return np.where(np.isfinite(r).all(1, keepdims=True), r, np.nan)
     u = ((start - centre) / half)[free].double().cpu().numpy().clip(-1 + 1e-6, 1 - 1e-6)
     known = {u.tobytes(): missed(u[None])[0]}           # each design is bought once
@@ -172,27 +178,26 @@ class DirectSearch(Method):
         for name, value in dict(x=x, y=y, bounds=data.bounds).items():
             self.net.get_buffer(name).copy_(value)
 
-    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
+    def candidates(self, wish:Wish, n:int, generator:Generator, space:Space|None) -> Tensor:
         "The nearest rows of the table, in a circle if they are few: nothing is simulated here"
         x, y = self.net.get_buffer("x"), self.net.get_buffer("y")
-        rows = min(n, len(y))
-        exact = 'donot_use_mm_for_euclid_dist'
-        distance = lambda part: torch.cdist(part, y, compute_mode=exact)
-        nearest = torch.cat([distance(part).topk(rows, largest=False).indices
-                             for part in progress_bar(targets.split(1024), "nearest rows", "part")])
-        return x[nearest[:, torch.arange(n, device=nearest.device) % rows]]
+        parts = progress_bar(wish.split(1024), "nearest rows", "part")
+        return torch.cat([x[nearest_rows(y, part, n, self.misfit)] for part in parts])
 
-    def spend(self, till:Till, targets:Tensor, budget:int, generator:Generator) -> None:
-        y, bounds = self.net.get_buffer("y"), self.net.get_buffer("bounds")
+    def spend(self, till:Till, wish:Wish, budget:int, generator:Generator,
+              space:Space|None) -> None:
+        y, bounds = self.misfit.scaled(self.net.get_buffer("y")), self.net.get_buffer("bounds")
+        if space: bounds = space.bounds.to(bounds)
         scale = float(y.std(0, correction=0).square().mean().sqrt()) or 1.
-        starts = self.candidates(targets, budget, generator)
+        starts = moved_into(space, self.candidates(wish, budget, generator, space))
         for i, near in enumerate(progress_bar(starts, "least squares", "target")):
             def buy(x:Tensor) -> Tensor:
                 left = budget - int(till.spent[i])
                 if left: y = till(x[:left], torch.full((min(left, len(x)),), i))
                 if len(x) > left: raise Spent
                 return y
+            def missing(y:Tensor) -> Tensor: return self.misfit(y, wish[i]) / scale
             try:
                 for start in itertools.cycle(near):
-                    least_squares_search(buy, start, targets[i], bounds, scale, self.difference)
+                    least_squares_search(buy, start, missing, bounds, self.difference, space)
             except Spent: pass

@@ -15,11 +15,13 @@ from torch import Generator, Tensor, nn
 from ..core import Data, stream
 from .contract import AnySurrogate
 from .descent import boundary_loss
-from .method import register_method
+from .method import completed, register_method
 from .network import Network
 from .neural_adjoint import uniform_starts
 from .surrogate import FrozenNet, SurrogateMethod
 from ..nets import mlp, seeded, train
+from ..space import Space
+from ..wish import Wish
 
 # %% ../../nbs/methods/04_tandem.ipynb #0c0f5cc7
 def trusted_box(x:Tensor,        # (rows, dx) training designs
@@ -55,7 +57,7 @@ class Tandem(SurrogateMethod):
     lr:float=5e-3           # highest learning rate
     boundary:float=.3       # weight of a half width outside, against a squared deviation missed
     reach:float=2.4         # standard deviations from their mean within which designs are trusted
-    precision = torch.float32
+    precision, completes = torch.float32, True
 
     def build(self, dx:int, dy:int, surrogate:dict[str, Any]|None=None) -> FrozenNet:
         net = super().build(dx, dy, surrogate)
@@ -87,7 +89,8 @@ class Tandem(SurrogateMethod):
         outside = boundary_loss(x, box) / torch.where(half > 0, half, 1.)
         return missed.square().mean() + self.boundary * outside.sum(1).mean()
 
-    def candidates(self, targets:Tensor, n:int, generator:Generator) -> Tensor:
-        lower, upper = self.net.bounds
+    def candidates(self, wish:Wish, n:int, generator:Generator, space:Space|None) -> Tensor:
+        (lower, upper), known = self.net.bounds, self.net.get_buffer("measured")
+        targets = completed(wish, known, 1, self.misfit, generator)
         x = torch.minimum(torch.maximum(self.inverse(targets), lower), upper)
         return x[:, None].repeat(1, n, 1)

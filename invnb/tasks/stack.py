@@ -9,6 +9,7 @@ __all__ = ['stack_indices', 'graphene_nm', 'stack_wavelengths', 'multilayer', 's
 # %% ../../nbs/tasks/04_stack.ipynb #e5747fe7
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from ..core import as_matrix, progress_bar
 from .task import Axes, Task, draw_spectra, register_task
 
 # %% ../../nbs/tasks/04_stack.ipynb #76b393be
-def multilayer(n:Sequence[complex],        # refractive indices: of the front, each layer, the back
+def multilayer(n:Sequence[Any],            # refractive indices: of the front, each layer, the back
                d:Sequence[float|Tensor],   # thickness of each layer (nm): numbers, or (rows, 1)
                wavelength:Tensor,          # (w,) in vacuum (nm)
               ) -> tuple[Tensor, Tensor]:  # reflectance and transmittance, each (rows, w) or (w,)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 else: Axes = NewType("Axes", object)     # matplotlib is imported where something is drawn
 
 from ..core import Data, Registry, as_bounds, as_matrix, check_count, stream
+from ..space import Space
 
 _Simulate = Callable[[Tensor], Tensor]                   # (n, dx) -> (n, dy)
 _Prior = Callable[[int, Generator], Tensor]              # n, generator -> (n, dx)
@@ -112,16 +113,16 @@ def uniform_prior(n:int,                # how many designs
 def rows_that_ran(name:str,      # of the task, for the message
                   x:Tensor,      # (n, dx) designs
                   y:Tensor,      # (n, dy) their measurements; a failed one is a row with NaN
-                  bounds:Tensor, # (2, dx) the box of the task
+                  bounds:Tensor|Space,  # (2, dx) the box of the task, or its space
                   valid:Tensor,  # (n,) True where a row is held out
-                  same_unit:bool=True,  # are columns of y compared as they are?
+                  **options:Any,        # same_unit and turns, as Data takes them
                  ) -> Data:
     "A data set of the designs whose simulation did not fail"
     ran = y.isfinite().all(1)
     if ran.sum() < 5:
         got = f"{int(ran.sum())} of {len(x)}"
         raise ValueError(f"simulate of {name}: expected at least 5 designs that run, got {got}")
-    return Data(x[ran], y[ran], bounds, valid[ran], same_unit=same_unit)
+    return Data(x[ran], y[ran], bounds, valid[ran], **options)
 
 def reachable(name:str,             # of the task, for the message
               simulate:_Simulate,   # (n, dx) -> (n, dy)
@@ -143,8 +144,8 @@ class Task:
     "A forward process to invert: `simulate` on the box `bounds`, with designs drawn from `prior`"
     name:str                             # one word, used for files, seeds and tables
     simulate:_Simulate                   # (n, dx) -> (n, dy); a failed simulation is a row of NaN
-    bounds:Tensor                        # (2, dx) the box that the designs of the prior fill
-    prior:_Prior=cast(Any, None)         # n, generator -> (n, dx); default: uniform in the box
+    bounds:Tensor                        # (2, dx) the box that designs fill, or a Space
+    prior:_Prior=cast(Any, None)         # n, generator -> (n, dx); default: all over the space
     version:int=1                        # raised when its numbers change: old results become stale
     x_names:tuple[str, ...]=()           # quantity and unit of each column of x; or x1, x2, ...
     x_offset:Tensor=cast(Any, None)      # (dx,) x_offset + x_scale*x is x in those units; default 0
@@ -153,24 +154,33 @@ class Task:
     y_axis:tuple[str, Tensor]|None=None  # where y is a curve: ("frequency (THz)", (dy,) values)
     draw:_Draw|None=None                 # x (n, dx), y (dy,) or None, axes -> a picture in them
     same_unit:bool=True                  # False: columns of y are compared by their own spreads
+    turns:Tensor=cast(Any, None)         # (dy,) a full turn of columns of y that are angles
+    space:Space=field(init=False)        # where designs may lie; its bounds are the box
     raw:_Simulate=field(init=False)      # `simulate` as it was given; its field holds a checked one
     draw_prior:_Prior=field(init=False)  # `prior` as it was given; its field holds a checked one
     if TYPE_CHECKING:
-        def __init__(self, name:str, simulate:_Simulate, bounds:ArrayLike, prior:_Prior|None=None,
+        def __init__(self, name:str, simulate:_Simulate, bounds:ArrayLike|Space,
+                     prior:_Prior|None=None,
                      version:int=1, x_names:Sequence[str]=(), x_offset:ArrayLike|None=None,
                      x_scale:ArrayLike|None=None, y_names:Sequence[str]=(),
                      y_axis:tuple[str, ArrayLike]|None=None, draw:_Draw|None=None,
-                     same_unit:bool=True) -> None: ...
+                     same_unit:bool=True, turns:ArrayLike|None=None) -> None: ...
     def __post_init__(self) -> None:
         check_parts(self.name, dict(simulate=self.simulate, prior=self.prior, draw=self.draw))
         put = partial(object.__setattr__, self)
-        put('bounds', solid_box(self.bounds))
+        box = cast(Any, self.bounds)
+        given = box if isinstance(box, Space) else None
+        put('bounds', solid_box(given.bounds if given else box))
+        if given and not self.x_names: put('x_names', given.names)
         put('x_names', column_names("x_names", self.x_names, self.dx))
+        distinct = len(set(self.x_names)) == self.dx
+        put('space', given or Space(self.bounds, self.x_names if distinct else ()))
         put('x_offset', column_numbers("x_offset", self.x_offset, self.dx, 0))
         put('x_scale', column_numbers("x_scale", self.x_scale, self.dx, 1, zero=False))
         put('raw', self.simulate)
-        uniform = partial(uniform_prior, bounds=self.bounds)
-        put('draw_prior', uniform if self.prior is None else self.prior)
+        everywhere:_Prior = partial(uniform_prior, bounds=self.bounds)
+        if not self.space.plain: everywhere = self.space.sample
+        put('draw_prior', everywhere if self.prior is None else self.prior)
         put('simulate', partial(checked_simulate, simulate=self.raw, name=self.name, dx=self.dx,
                                 dy=len(self.y_names) or None))
         put('prior', partial(checked_prior, prior=self.draw_prior, dx=self.dx))
@@ -186,7 +196,9 @@ class Task:
         x = torch.cat([self.prior(rest, self._stream("train", seed)),
                        self.prior(n - rest, self._stream("valid", seed))])
         valid = torch.arange(n) >= rest
-        return rows_that_ran(self.name, x, self.simulate(x), self.bounds, valid, self.same_unit)
+        box = self.bounds if self.space.plain else self.space
+        return rows_that_ran(self.name, x, self.simulate(x), box, valid, same_unit=self.same_unit,
+                             turns=self.turns)
     def targets(self, n:int,             # how many
                 seed:int=0,              # which set; never a stream of a training or validation set
                ) -> Tensor:              # (n, dy)
