@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, cast
 
 import numpy as np, pandas as pd
 import torch
+from fastcore.basics import patch
 from scipy.optimize import Bounds, LinearConstraint, milp
 from torch import Generator, Tensor
 if TYPE_CHECKING: from numpy.typing import ArrayLike
@@ -398,8 +399,6 @@ def nearest_permitted(space:Space,     # whose rules count
     return found
 
 # %% ../nbs/ground/03_space.ipynb #04cbf0c2
-from fastcore.basics import patch
-
 @patch
 def contains(self:Space,
              x:object,                # (n, dx) designs: tensor, array, list or DataFrame

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 from typing_extensions import Self
 
@@ -127,8 +128,6 @@ def ends(name:str,           # what the caller calls them
     return found
 
 # %% ../nbs/ground/04_wish.ipynb #632964cd
-from fastcore.basics import patch
-
 @patch
 def factor(self:Wish) -> Tensor|None:     # (N, dy); None: ones
     "Residuals are multiplied by this, so that the mean of their squares is the error"

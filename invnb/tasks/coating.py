@@ -23,7 +23,7 @@ from .task import Axes, Task, draw_spectra, register_task
 coating_wavelengths = torch.linspace(400, 1000, 61, dtype=torch.float64)     # nm
 
 def sellmeier(wavelength:Tensor,                      # (w,) nm
-              *terms:tuple[float, float],             # strength and squared wavelength (um2) of each
+              *terms:tuple[float, float],             # strength, squared wavelength (um2)
               constant:float=1.,                      # what n squared begins with
              ) -> Tensor:                             # (w,) refractive index
     "Refractive index of a transparent material"
@@ -58,7 +58,7 @@ def glass_index(wavelength:Tensor,   # (w,) nm
 coating_materials = tuple(coating_indices(coating_wavelengths))
 
 # %% ../../nbs/tasks/09_coating.ipynb #2a4751c5
-def coating_reflectance(x:Tensor,              # (n, 2 layers) material and nm of each film, from the air
+def coating_reflectance(x:Tensor,              # (n, 2 layers) materials and nm, from the air
                         angle:float=0.,        # of the light in air, in degrees
                         polarisation:str="mean",   # "s", "p" or the mean of both
                        ) -> Tensor:            # (n, 61) at coating_wavelengths, with x's dtype

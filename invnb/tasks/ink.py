@@ -8,7 +8,6 @@ __all__ = ['ink_bands', 'D50', 'ink_names', 'lobe', 'eye', 'lab', 'ink_transmitt
 
 # %% ../../nbs/tasks/10_ink.ipynb #893d04b0
 import itertools
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -85,12 +84,14 @@ def draw_ink(x:Tensor,       # (n, 4) designs; the first twelve are drawn
     x = as_matrix("x", x, width=4)[:12].cpu()
     inks = ((0, .6, .85), (.85, 0, .5), (.95, .85, 0), (.1, .1, .1))
     for i, (row, colour) in enumerate(zip(x.tolist(), screen(ink_colour(x)[:, :3]).tolist())):
-        ax.add_patch(_rectangle((i - .4, 1.1), .8, .5, colour))
+        ax.fill_between((i - .4, i + .4), 1.1, 1.6, color=colour, lw=0)
         for j, share in enumerate(row): ax.bar(i - .3 + .2*j, share, .18, color=inks[j])
     if y is not None:
-        ax.add_patch(_rectangle((-.5, 1.65), len(x), .25, screen(y[None, :3].double().cpu())[0].tolist()))
-    ax.set(xlim=(-.5, len(x) - .5), ylim=(0, 1.95), yticks=(0, .5, 1), ylabel='share that is covered',
-           xticks=range(len(x)), xticklabels=range(1, len(x) + 1))
+        colour = screen(y[None, :3].double().cpu())[0].tolist()
+        ax.fill_between((-.5, len(x) - .5), 1.65, 1.9, color=colour, lw=0)
+    ax.set(xlim=(-.5, len(x) - .5), ylim=(0, 1.95), yticks=(0, .5, 1),
+           ylabel='share that is covered', xticks=range(len(x)),
+           xticklabels=range(1, len(x) + 1))
 
 def screen(seen:Tensor,      # (n, 3) L*, a*, b*
           ) -> Tensor:       # (n, 3) red, green, blue from 0 to 1
@@ -104,11 +105,6 @@ def screen(seen:Tensor,      # (n, 3) L*, a*, b*
                            [.0719, -.2290, 1.4052]]).double()       # sRGB, adapted to D50
     linear = (xyz @ to_rgb.T).clamp(0, 1)
     return torch.where(linear > .0031308, 1.055*linear**(1/2.4) - .055, 12.92*linear)
-
-def _rectangle(at:tuple[float, float], width:float, height:float, colour:list[float]) -> Any:
-    from matplotlib.patches import Rectangle
-    return Rectangle(at, width, height, color=colour)
-
 @register_task("ink")
 def ink() -> Task:
     "Four inks to a colour and to the ink in all; at most three full layers"
