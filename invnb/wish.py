@@ -285,17 +285,27 @@ def turning(self:Wish,
 @patch
 def __len__(self:Wish) -> int: return len(self.lower)
 @patch
-def __getitem__(self:Wish, rows:Any) -> Wish: return self.apply(lambda part: part[rows])
+def __getitem__(self:Wish,
+                rows:Any,    # whatever chooses rows of a tensor
+               ) -> Wish:
+    return self.apply(lambda part: part[rows])
 @patch
-def split(self:Wish, size:int) -> list[Wish]:
+def split(self:Wish,
+          size:int,    # wishes in a part, at most
+         ) -> list[Wish]:
     "Parts of at most `size` wishes"
     return [self[first:first + size] for first in range(0, len(self), size)]
 @patch
-def repeat_interleave(self:Wish, times:int, dim:int=0) -> Wish:
+def repeat_interleave(self:Wish,
+                      times:int,   # how often
+                      dim:int=0,   # that of the wishes
+                     ) -> Wish:
     "Each wish so many times, one after the other"
     return self.apply(lambda part: part.repeat_interleave(times, dim))
 @patch
-def to(self:Wish, *where:Any) -> Wish:
+def to(self:Wish,
+       *where:Any,    # a device, a type of number, or a tensor that has both
+      ) -> Wish:
     "The same on another device, or in another precision"
     return self.apply(lambda part: part.to(*where))
 @patch
