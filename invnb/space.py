@@ -13,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Callable, cast
 
-import numpy as np, pandas as pd
+import numpy as np
 import torch
 from fastcore.basics import patch
 from scipy.optimize import Bounds, LinearConstraint, milp
 from torch import Generator, Tensor
-if TYPE_CHECKING: from numpy.typing import ArrayLike
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike
 
 from .core import as_bounds, as_matrix, stream
 
@@ -511,8 +513,9 @@ def space_from(facts:Mapping[str, Any],    # what `facts` gave, or JSON made of 
 @patch
 def table(self:Space,
           x:object,              # (n, dx) designs
-         ) -> pd.DataFrame:
+         ) -> Any:               # a DataFrame
     "Designs under the names of their columns, with words where there are choices"
+    import pandas as pd
     found = pd.DataFrame(as_designs(x, width=self.dx).numpy(), columns=self.names)
     for name in self.choices:
         words = dict(enumerate(choice_words(self, name)))

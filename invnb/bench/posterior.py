@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.stats import binom
+import scipy
 from torch import Generator, Tensor
 
 from ..core import as_bounds, check_count, stream
@@ -55,6 +55,7 @@ def oddness(n:int,            # ranks
            ) -> Tensor:       # (n+1, draws), row k, column j
     "Twice the smaller tail probability that k of `n` uniform ranks are at or below j"
     k, share = np.arange(n + 1)[:, None], np.arange(1, draws + 1)/(draws + 1)
+    binom = scipy.stats.binom
     return torch.as_tensor(2*np.minimum(binom.cdf(k, n, share), binom.sf(k - 1, n, share)))
 
 def at_or_below(ranks:Tensor,     # (n, m) whole numbers from 0 to draws

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 import torch
-from scipy.stats import qmc
+import scipy
 from torch import Generator, Tensor
 from typing_extensions import Self
 
@@ -67,7 +67,7 @@ def spread_out(net:SurrogateNet,  # the surrogate's network
     (N, S, dx), scaled = x.shape, Scaled(net, bounds, misfit)
     u = scaled.place(x.flatten(0, 1))
     wanted = scaled.wanted(as_wish(wish)).repeat_interleave(S, 0)
-    far = torch.from_numpy(qmc.Halton(dx, scramble=False).random(S + 1)[1:]) * 4 - 2
+    far = torch.from_numpy(scipy.stats.qmc.Halton(dx, scramble=False).random(S + 1)[1:]) * 4 - 2
     far, free = far.to(u).repeat(N, 1), 3 * wanted.shape[1] * net.error.nan_to_num(0.)
     damping = (free / scaled.usual**2).expand(len(u))
     for step in range(2 * away):

@@ -9,7 +9,7 @@ __all__ = ['Repeated', 'repetitions', 'TrueError', 'true_error', 'together']
 from typing import NamedTuple
 
 import torch
-from scipy.stats import qmc, t as student
+import scipy
 from torch import Tensor
 
 from .kernels import squared_distances
@@ -61,8 +61,8 @@ def true_error(y:Tensor,               # (n, dy) measured, or the mean of severa
         raise ValueError("deviation: expected numbers of at least 0, got a negative one or NaN; "
                          "without repetitions the noise is not known")
     y, deviation = y.double(), deviation.double()
-    even = qmc.Sobol(y.shape[1], seed=0).random(draws)
-    z = torch.tensor(student.ppf(even.clip(1e-9, 1 - 1e-9), freedom)).to(y)
+    even = scipy.stats.qmc.Sobol(y.shape[1], seed=0).random(draws)
+    z = torch.tensor(scipy.stats.t.ppf(even.clip(1e-9, 1 - 1e-9), freedom)).to(y)
     slope = misfit.slope(y).abs() if misfit else torch.ones_like(y)
     away = misfit(y, wanted.double()) if misfit else wanted.double() - y
     s = deviation * slope

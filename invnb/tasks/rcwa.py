@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Callable, NamedTuple
 
 import numpy as np, safetensors.torch, torch
-from scipy.interpolate import AAA
+import scipy
 from torch import Tensor
 from ..core import as_matrix, progress_bar
 
@@ -261,6 +261,7 @@ def spectrum(heights:Tensor,               # (n, 4) µm; an array, a list or a D
         known = np.full(len(f), np.nan, complex)
         known[where] = scatter(high, wide, f[where], order, period, permittivity).direct.numpy()
         with warnings.catch_warnings():
+            AAA = scipy.interpolate.AAA
             warnings.simplefilter("ignore", RuntimeWarning)    # the estimate says how far AAA came
             full, rough = (np.abs(AAA(u[i], known[i], rtol=1e-9)(u))**2 for i in (where, fewer))
         solved.append((full, np.sqrt(np.mean((full - rough)**2))))
