@@ -89,8 +89,8 @@ def test_nearest_and_samples_are_inside(part):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_stays_inside(name):
-    "Twelve random spaces, proposals and searches, for targets, intervals and wishes with gaps"
-    for seed in range(12):
+    "Five random spaces, proposals and searches, for targets, intervals and wishes with gaps"
+    for seed in range(5):
         space, options = made(1000 + seed)
         x = space.sample(60, stream("rows", seed))
         if len(x.unique(dim=0)) < 5: continue                   # rules left no more than a few designs
