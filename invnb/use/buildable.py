@@ -4,19 +4,22 @@
 
 # %% auto #0
 __all__ = ['picked', 'assigned', 'one_each', 'read_weights', 'Options', 'read_options', 'word_of', 'with_numbers', 'refuse_words',
-           'by_option', 'full_turn', 'make_space', 'spaces', 'relations', 'reduced', 'noticed']
+           'by_option', 'full_turn', 'make_space', 'check_options', 'spaces', 'relations', 'reduced', 'noticed']
 
 # %% ../../nbs/use/00_buildable.ipynb #256d58ef
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NewType
 
 import numpy as np, pandas as pd
 
 from .columns import Table, listing, pick_columns, to_number
 from .wanted import Wanted
-if TYPE_CHECKING: from invnb.space import Space                # it needs torch, which takes its time
+if TYPE_CHECKING:
+    from invnb.space import Space
+    from invnb.use.solver import Solver
+else: Space, Solver = NewType("Space", object), NewType("Solver", object)   # they need torch
 
 # %% ../../nbs/use/00_buildable.ipynb #2c484079
 def picked(option:str,            # "--whole", for messages
@@ -153,7 +156,7 @@ def make_space(x:Sequence[str],                   # names of the designs
                options:Options,                   # what was said
                words:Mapping[str, Sequence[str]], # of the choices
                wide:bool=False,                   # may angles go all around?
-              ) -> "Space":
+              ) -> Space:
     "Where designs may lie, or a `ValueError` that names the option"
     from invnb.space import Space
     box, turns = box.astype(float), {name: options.period[name] for name in x if name in options.period}
@@ -169,9 +172,36 @@ def make_space(x:Sequence[str],                   # names of the designs
                       periodic=turns, rules=options.rules)
     except ValueError as e: raise by_option(e) from e
 
+def check_options(solver:Solver,     # what was learned
+                  folder:str,        # its place, for messages
+                  **options:Sequence[str],   # --rule and the others, as they are given now
+                 ) -> None:
+    "Raise where an option is not what the model in `folder` learned with"
+    asked, space = read_options(solver.x, solver.y, **options), solver.space
+    known = Options()
+    if space: known = Options(list(space.rules), list(space.whole),
+                              {name: sorted(values) for name, values in space.levels.items()},
+                              list(space.choices), dict(space.periodic))
+    known.period |= solver.turns or {}
+    asked.levels = {name: sorted(values) for name, values in asked.levels.items()}
+    parts = dict(rule="rules", whole="whole", levels="levels", choices="choices", period="period")
+    for option, part in parts.items():
+        given, have = getattr(asked, part), getattr(known, part)
+        if isinstance(given, list): given, have = sorted(given), sorted(have)
+        if not given or given == have: continue
+        raise ValueError(f"--{option}: expected that of the model in {folder} ({_told(have)}), got "
+                         f"{_told(given)}; leave it out, or name another folder to train anew")
+
+def _told(what:Any) -> str:
+    if not isinstance(what, dict): return listing(what, 4) if what else "none"
+    number = lambda value: f"{value:g}"
+    each = [f"{name}={','.join(map(number, v)) if isinstance(v, list) else number(v)}"
+            for name, v in what.items()]
+    return listing(each, 4) if each else "none"
+
 def spaces(wanted:Wanted,     # whose inputs may be given
-           space:"Space",     # where designs may lie
-          ) -> list[tuple[list[int], "Space|None"]]:   # wishes with the same space; None: all of it
+           space:Space,     # where designs may lie
+          ) -> list[tuple[list[int], Any]]:   # wishes with the same space; None: all of it
     "Where the designs of each wish may lie, or a `ValueError` that names the row"
     found = list[tuple[list[int], Any]]()
     for rows, given in wanted.groups():

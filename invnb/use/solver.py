@@ -23,8 +23,10 @@ from ..methods.method import Method, get_method, list_methods, load_method
 from ..methods.contract import AnySurrogate
 from ..methods.surrogate import Surrogate, SurrogateMethod
 from ..saved import digest, read_sealed, write_sealed
-from .judge import (Rows, chance_within, expectation, independent, known_rows,
+from ..space import Space, space_from
+from .judge import (Rows, expectation, independent, known_rows, miss_and_chance,
                              nine_of_ten)
+from ..wish import Wish, as_wish
 
 # %% ../../nbs/use/00_solver.ipynb #b3fb82a8
 def asks_simulator(method:Method,   # of any kind
@@ -88,56 +90,69 @@ class Solver:
     method:Method=cast(Any, None)       # fitted
     judge:AnySurrogate=cast(Any, None)  # fitted
     rows:Rows=cast(Any, None)           # what the table holds
+    space:Space|None=None               # where designs may lie; None: within bounds
+    turns:dict[str, float]|None=None    # full turns of measurements that are angles
 
     def candidates(self,
-                   targets:np.ndarray,   # (N, dy), or whatever as_matrix takes
+                   targets:object,       # (N, dy) a wish, or whatever as_matrix takes
                    n:int,                # designs a target
                    seed:int=0,           # of whatever is random in the proposals
                    within:float=.1,      # what counts as met, in spreads of the measurements
+                   space:Space|None=None,  # where designs may lie; default: that of the solver
                   ) -> pd.DataFrame:     # target, rank, the columns of x, and what is expected
         "Designs for each target, best first, as the judge ranks them"
-        wanted = as_matrix("targets", targets, width=len(self.y)).double()
+        wanted, where = self.wish(targets), space or self.space
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="targets:")      # said as a chance
-            x = self.method.propose(wanted, n, seed).cpu()
+            x = self.method.propose(wanted, n, seed, space).cpu()
         if x.dtype == torch.float32:                                   # 0.1, not 0.10000000149
             x = torch.tensor(x.numpy().astype(str).astype(float))
         lower, upper = torch.tensor(self.bounds)
         x = torch.minimum(torch.maximum(x.double(), lower), upper)
-        if len(self.rows.x):
-            x = torch.cat([x, self.rows.x[self.nearest(wanted)[0], None]], 1)
+        if where: x = where.nearest(x.flatten(0, 1)).view(x.shape)
+        rows = self.rows.within(space)
+        if len(rows.x): x = torch.cat([x, rows.x[self.nearest(wanted, space)[0], None]], 1)
         size = max(1, 2**22 // (x.shape[1] * len(self.y)))
-        parts = [self.ranked(a, b, n, within) for a, b in zip(x.split(size), wanted.split(size))]
+        parts = [self.ranked(a, b, n, within, rows)
+                 for a, b in zip(x.split(size), wanted.split(size))]
         places = np.arange(1, len(wanted) + 1), np.arange(1, n + 1)
         count = dict(target=np.repeat(places[0], n), rank=np.tile(places[1], len(wanted)))
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        if where:
+            told = where.table(np.stack([columns[name] for name in self.x], 1))
+            columns |= {name: told[name].to_numpy() for name in self.x}
         return pd.DataFrame(count | columns)
 
+    def wish(self, targets:object,       # (N, dy) a wish, or whatever as_matrix takes
+            ) -> Wish:
+        "What is wanted, in double precision; angles are known as such"
+        wanted = as_wish(targets, len(self.y)).double()
+        return wanted if self.turns is None else wanted.turning(self.judge.misfit.turns)
+
     def nearest(self,
-                targets:object,          # (N, dy), or whatever as_matrix takes
+                targets:object,          # (N, dy) a wish, or whatever as_matrix takes
+                space:Space|None=None,   # where its design may lie; default: that of the solver
                ) -> tuple[Tensor, Tensor]:     # (N,) numbers in rows, and their predicted errors
         "The row of the table of which the least error is expected"
-        wanted = as_matrix("targets", targets, width=len(self.y)).double()
-        return self.rows.nearest(self.judge.misfit.scaled(wanted))
+        wanted = self.judge.misfit.scaled(self.wish(targets))
+        return self.rows.within(space).nearest(wanted.lower if wanted.exact else wanted)
 
     def ranked(self, x:Tensor,      # (N, more than n, dx) designs
-               targets:Tensor,      # (N, dy)
+               targets:Wish,        # (N, dy)
                n:int,               # that are kept of each target
                within:float,        # what counts as met
+               rows:Rows,           # what is known
               ) -> dict[str, np.ndarray]:     # columns of N times n values
         "The best of these designs, and what is expected of them"
         flat, wanted = x.flatten(0, 1), targets.repeat_interleave(x.shape[1], 0)
         z, doubt = expectation(self.judge, flat)
-        measured = self.rows.known(flat, z, doubt)
-        misfit = (self.judge.misfit.scaled(wanted) - z).square().mean(1)
-        total = misfit + doubt.mean(1)
+        measured = rows.known(flat, z, doubt)
+        total, chance = miss_and_chance(self.judge, wanted, z, doubt, within,
+                                        self.quality["independent"])
         error = total.view(x.shape[:2]).clone()
         error[:, n:][(x[:, :n, None] == x[:, None, n:]).all(3).any(1)] = torch.inf   # is there
         kept = error.argsort(dim=1, stable=True)[:, :n] + x.shape[1] * torch.arange(len(x))[:, None]
         kept = kept.flatten()
-        usual = float((self.judge.net.y_scale.std / self.judge.misfit.unit).square().mean())
-        chance = chance_within(misfit / usual, doubt.mean(1) / usual, within,
-                               self.quality["independent"])
         found = dict(zip(self.x, flat[kept].T.numpy()))
         found |= dict(predicted_error=total[kept].numpy(), chance=chance[kept].numpy(),
                       measured=np.where(measured[kept], "yes", "no"))
@@ -160,24 +175,29 @@ def fingerprint(*parts:np.ndarray,   # the numbers of a table
 
 def train_solver(x:tuple[list[str], np.ndarray],   # names and values (n, dx) of the designs
                  y:tuple[list[str], np.ndarray],   # names and values (n, dy) of the measurements
-                 bounds:np.ndarray|None=None,      # (2, dx); default: the least box that holds x
+                 bounds:np.ndarray|Space|None=None,   # (2, dx); default: the least box that holds x
                  name:str="neural_adjoint",        # of the method
                  seed:int=0,                       # of the training
                  progress:bool=True,               # show bars
                  calls:int=0,                      # how often the surrogate will be asked
+                 turns:dict[str, float]|None=None, # full turns of measurements that are angles
                 ) -> Solver:
     "Learn from a table"
     (x_names, designs), (y_names, measured) = x, y
     method = choose_method(name)
+    space = bounds if isinstance(bounds, Space) else None
     box = np.stack([designs.min(0), designs.max(0)]) if bounds is None else bounds
-    data = Data(designs, measured, box)
+    full = [(turns or {}).get(name, math.inf) for name in y_names]
+    data = Data(designs, measured, box, turns=full if turns else None)
+    box = space.bounds.numpy() if space else cast(np.ndarray, box)
     method, judge = train_both(method, data, seed, progress, calls)
     rows, learned = known_rows(data, judge), fingerprint(designs, measured)
     quality = quality_of(judge, data)
-    return Solver(x_names, y_names, box, name, learned, quality, method, judge, rows)
+    return Solver(x_names, y_names, box, name, learned, quality, method, judge, rows, space,
+                  turns or None)
 
 # %% ../../nbs/use/00_solver.ipynb #12dcab48
-FORMAT = "invnb solver 3"
+FORMAT = "invnb solver 4"
 
 def save_solver(solver:Solver,     # fitted
                 folder:str|Path,   # that is new or empty
@@ -186,7 +206,8 @@ def save_solver(solver:Solver,     # fitted
     folder = Path(folder)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     facts = {name: getattr(solver, name) for name in ("x", "y", "name", "learned", "quality")}
-    facts.update(format=FORMAT, bounds=solver.bounds.tolist())
+    facts.update(format=FORMAT, bounds=solver.bounds.tolist(), turns=solver.turns,
+                 space=solver.space.facts() if solver.space else None)
     try:
         solver.method.save(beside)
         solver.judge.save(beside/"judge")
@@ -218,6 +239,7 @@ def load_solver(folder:str|Path,   # that `save_solver` wrote
         if facts.pop("parts") != _parts_of(folder):
             raise ValueError("its method, its judge or its table is another one")
         del facts["format"]
+        if facts["space"]: facts["space"] = space_from(facts["space"])
         table = safetensors.numpy.load_file(folder/"table.safetensors")
         rows = Rows(**{name: torch.from_numpy(part) for name, part in table.items()})
         solver = Solver(**facts, method=load_method(folder), rows=rows,
@@ -239,9 +261,10 @@ def _check_sizes(solver:Solver) -> None:
 # %% ../../nbs/use/00_solver.ipynb #19e9cf09
 def report_text(solver:Solver,                    # that answered
                 found:pd.DataFrame,               # its candidates
-                nearest:np.ndarray|None=None,     # predicted errors of the nearest rows
+                nearest:np.ndarray|None=None,     # predicted errors of the nearest rows; NaN: none
                 width:int=100,                    # letters a line
                 most:int=10,                      # targets that are shown
+                exact:bool=True,                  # False: some wish is no plain target
                ) -> str:
     "How good the surrogate is, and the best candidate of the first targets"
     shown, more = _best(solver, found, nearest, width, most), found.target.max() - most
@@ -251,6 +274,9 @@ def report_text(solver:Solver,                    # that answered
              f"{unit}: as the surrogate expects, its own error included.",
              "chance: the probability that the distance is less than a tenth of the spread of y.",
              "measured: the design is a row of the table, and judged by what was measured."]
+    if not exact: notes[0] = notes[0].replace("target that", "wish that")
+    if not exact: notes[2:3] = ["chance: the probability that each column that matters is where it "
+                                "should be;", "a single number: within a tenth of the spread of y."]
     if nearest is not None:
         notes.append("nearest_row: the predicted_error of the best row of the table.")
     rest = [f"... and {more} more targets"] if more > 0 else []
@@ -284,11 +310,13 @@ def _best(solver:Solver, found:pd.DataFrame, nearest:np.ndarray|None, width:int,
     first = found[found["rank"] == 1].head(most)
     shown = pd.DataFrame({"target": first.target,
                           "predicted_error": first.predicted_error.map("{:.1e}".format)})
-    if nearest is not None: shown["nearest_row"] = [f"{e:.1e}" for e in nearest[:len(first)]]
+    if nearest is not None: shown["nearest_row"] = ["none" if math.isnan(e) else f"{e:.1e}"
+                                                    for e in nearest[:len(first)]]
     shown["chance"] = first.chance.map("{:.2f}".format)
     shown["measured"] = first.measured
     for k, name in enumerate(solver.x):
-        more = pd.concat([shown, first[name].map("{:.5g}".format).rename(_short(name))], axis=1)
+        cells = first[name].map(lambda cell: cell if isinstance(cell, str) else f"{cell:.5g}")
+        more = pd.concat([shown, cells.rename(_short(name))], axis=1)
         if max(map(len, to_text(more).splitlines())) > width - 12:                # two may coincide
             return shown.assign(**{f"+{len(solver.x) - k} more": ""})
         shown = more

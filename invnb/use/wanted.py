@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NewType
 
 import numpy as np, pandas as pd
 
 from .columns import Table, brief, decimal_mark, listing, numbers, to_number, wrong_width
 from .table import read_table
-if TYPE_CHECKING: from invnb.wish import Wish                  # it needs torch, which takes its time
+if TYPE_CHECKING: from invnb.wish import Wish
+else: Wish = NewType("Wish", object)                      # it needs torch, which takes its time
 
 # %% ../../nbs/use/00_wanted.ipynb #dfe051e0
 NOTHING = {"", "nan", "na", "n/a", "#n/a", "<na>", "none", "null"}   # cells that do not matter
@@ -62,10 +63,11 @@ class Wanted:
         "Where it stands"
         return f"{self.path}, {self.lower.index.name} {self.lower.index[i]}"
 
-    def wish(self) -> "Wish":
+    def wish(self) -> Wish:
         "The same for a method"
         from invnb.wish import Wish
-        return Wish(self.lower.to_numpy(), self.upper.to_numpy(), self.weight)
+        size = None if self.weight is None else self.weight[None]
+        return Wish(self.lower.to_numpy(), self.upper.to_numpy(), size)
 
     def groups(self) -> Iterator[tuple[list[int], dict[str, Any]]]:
         "Numbers of wishes for which the same is given, and what that is"
