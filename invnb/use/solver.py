@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['FEW', 'FORMAT', 'asks_simulator', 'choose_method', 'default_surrogate', 'train_both', 'quality_of', 'Solver',
-           'interval_columns', 'fingerprint', 'train_solver', 'save_solver', 'load_solver', 'report_text']
+           'interval_columns', 'to_the_digit', 'fingerprint', 'train_solver', 'save_solver', 'load_solver',
+           'report_text']
 
 # %% ../../nbs/use/00_solver.ipynb #ed9e7b48
 import hashlib, math, os, shutil, tempfile, warnings
@@ -109,7 +110,7 @@ class Solver:
             x = torch.tensor(x.numpy().astype(str).astype(float))
         lower, upper = torch.tensor(self.bounds)
         x = torch.minimum(torch.maximum(x.double(), lower), upper)
-        if where: x = where.nearest(x.flatten(0, 1)).view(x.shape)
+        if where: x = to_the_digit(where, x.flatten(0, 1)).view(x.shape)
         rows = self.rows.within(space)
         if len(rows.x): x = torch.cat([x, rows.x[self.nearest(wanted, space)[0], None]], 1)
         size = max(1, 2**22 // (x.shape[1] * len(self.y)))
@@ -166,6 +167,15 @@ def interval_columns(y:list[str],   # names of the measurements
                     ) -> list[str]: # two for each of a few; none where there are more
     "What the columns are called between which nine of ten measurements lie"
     return [f"{name}_{end}" for name in y for end in ("lower", "upper")] if len(y) <= FEW else []
+
+def to_the_digit(space:Space,     # where designs may lie
+                 x:Tensor,        # (n, dx) designs, nearly there
+                ) -> Tensor:      # (n, dx)
+    "Levels, whole numbers and ends exactly as they were given"
+    x = space.nearest(x)
+    for i, values in enumerate(space.values):
+        if values is not None: x[:, i] = values[(x[:, i, None] - values).abs().argmin(1)]
+    return torch.minimum(torch.maximum(x, space.bounds[0]), space.bounds[1])
 
 def fingerprint(*parts:np.ndarray,   # the numbers of a table
                ) -> str:
