@@ -63,6 +63,9 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
+    "invnb.use.wanted": "cells of files: tests/test_solve_wishes.py, tests/test_fuzz.py and its notebook",
+    "invnb.use.buildable": "options of a command: tests/test_solve_wishes.py and its notebook",
+    "invnb.use.report": "what a command prints: tests/test_solve.py and its notebook",
     "invnb.use.layout": "text files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.table": "files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.parallel": "processes: tests/test_faults.py and its notebook",
@@ -1779,7 +1782,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",
     "refitted nine_tenths GaussianProcess.confidence": "pieces of a process: its fit checks",
     "repetitions Repeated true_error TrueError": "what a table holds, which Data has checked",
-    "expectation predicted_error nine_of_ten chance_within share_unmet within_reach Rows Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
+    "expectation predicted_error nine_of_ten chance_within chance_met miss_and_chance LEAST share_unmet within_reach Rows Rows.within Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
 }
 INNER = {"candidates", "spend", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
 

@@ -68,6 +68,7 @@ def read_weights(texts:Sequence[str],   # "y1=2,y2=1"
     found = one_each("--weight", assigned("--weight", parts, y), zero=True)
     return found or None
 
+# %% ../../nbs/use/00_buildable.ipynb #57894da5
 @dataclass
 class Options:
     "What was said of designs and measurements, with names of columns"
@@ -124,7 +125,8 @@ def refuse_words(table:Table,            # whose cells are looked at
         cells = table.frame[name]
         if cells.dtype == float or not len(cells): continue
         texts = [str(cell).strip() for cell in cells]
-        if not all(text and table.number(text) is None and text[0] not in "+-.0123456789<>=" for text in texts): continue
+        if not all(text and text[0] not in "+-.0123456789<>=" for text in texts): continue
+        if any(table.number(text) is not None for text in texts): continue
         raise ValueError(f"{table.path}, column {name!r}: expected numbers, got text "
                          f"({listing(map(repr, dict.fromkeys(texts)), 4)}); "
                          f"name it with --choices {name}, or leave the column out")
@@ -159,19 +161,23 @@ def make_space(x:Sequence[str],                   # names of the designs
               ) -> Space:
     "Where designs may lie, or a `ValueError` that names the option"
     from invnb.space import Space
-    box, turns = box.astype(float), {name: options.period[name] for name in x if name in options.period}
+    box = box.astype(float)
+    turns = {name: options.period[name] for name in x if name in options.period}
     for name, known in words.items(): box[:, x.index(name)] = 0, len(known) - 1
     for name, turn in turns.items():
-        if wide: box[:, x.index(name)] = full_turn(*box[:, x.index(name)], turn)
+        low, high = box[:, x.index(name)].tolist()
+        if wide: box[:, x.index(name)] = full_turn(low, high, turn)
     for name, values in options.levels.items():
         low, high = box[:, x.index(name)]
         lost = [value for value in values if not low <= value <= high]
-        if lost: raise ValueError(f"--levels: expected values of {name!r} from {low:g} to {high:g}, got "
-                                  f"{lost[0]:g}; leave it out, or widen the range with --bounds")
+        if not lost: continue
+        raise ValueError(f"--levels: expected values of {name!r} from {low:g} to {high:g}, got "
+                         f"{lost[0]:g}; leave it out, or widen the range with --bounds")
     try: return Space(box, x, whole=options.whole, levels=options.levels, choices=dict(words),
                       periodic=turns, rules=options.rules)
     except ValueError as e: raise by_option(e) from e
 
+# %% ../../nbs/use/00_buildable.ipynb #e77edd73
 def check_options(solver:Solver,     # what was learned
                   folder:str,        # its place, for messages
                   **options:Sequence[str],   # --rule and the others, as they are given now
@@ -199,6 +205,7 @@ def _told(what:Any) -> str:
             for name, v in what.items()]
     return listing(each, 4) if each else "none"
 
+# %% ../../nbs/use/00_buildable.ipynb #cdc26062
 def spaces(wanted:Wanted,     # whose inputs may be given
            space:Space,     # where designs may lie
           ) -> list[tuple[list[int], Any]]:   # wishes with the same space; None: all of it
@@ -219,8 +226,10 @@ def spaces(wanted:Wanted,     # whose inputs may be given
                                  "correct it, or widen the range with --bounds")
         try: found.append((rows, space.fix(given) if given else None))
         except ValueError as e:
-            raise ValueError(f"{wanted.place(rows[0])}: expected inputs that can be given together, "
-                             f"got {listing(f'{k}={v}' for k, v in given.items())} ({e})") from e
+            each = listing(f"{k}={v if isinstance(v, str) else format(v, 'g')}"
+                           for k, v in given.items())
+            raise ValueError(f"{wanted.place(rows[0])}: expected inputs that can be given "
+                             f"together, got {each} ({by_option(e)})") from e
     return found
 
 # %% ../../nbs/use/00_buildable.ipynb #690d61e3
@@ -262,6 +271,7 @@ def reduced(rows:np.ndarray,     # (k, n)
         k += 1
     return rows
 
+# %% ../../nbs/use/00_buildable.ipynb #86e82e2f
 def noticed(x:Sequence[str],         # names of the designs
             designs:np.ndarray,      # (n, dx)
             options:Options,         # what was said already
@@ -277,7 +287,8 @@ def noticed(x:Sequence[str],         # names of the designs
         if integer and (steps or len(values) > 10): whole.append(name)
         elif len(values) <= 10 and len(column) >= 5 * len(values):
             few = ",".join(f"{value:.12g}" for value in values)
-            lines.append(f"{name} has {len(values)} values only: --levels {_quoted(f'{name}={few}')}")
+            option = _quoted(f"{name}={few}")
+            lines.append(f"{name} has {len(values)} values only: --levels {option}")
     if whole:
         option = _quoted(",".join(whole))
         lines.insert(0, f"{listing(whole, 6)}: whole numbers in every row: --whole {option}")

@@ -46,7 +46,7 @@ def like_number(cell:str,     # text of a cell
     "Some reading makes it a number"
     return any(to_number(cell, mark, True) is not None for mark in OTHER)
 
-CONDITION = re.compile(r"^\s*(?:[<>]=?|=[<>]|[≤≥])|\.\.\.?|…|\+-|\+/-|±")   # what stands around numbers
+CONDITION = re.compile(r"^\s*(?:[<>]=?|=[<>]|[≤≥])|\.\.\.?|…|\+-|\+/-|±")  # around numbers
 
 def like_condition(cell:str,     # text of a cell
                   ) -> bool:

@@ -72,7 +72,7 @@ def wrong_rows(judge:AnySurrogate,    # just fitted
 def chance_within(misfit:Tensor,       # (n,) mean squared misfit of what is expected, in spreads
                   doubt:Tensor,        # (n,) mean variance, in spreads
                   within:float,        # root mean squared misfit that will do, in spreads
-                  independent:float,   # see that function
+                  independent:float|Tensor,   # see that function
                  ) -> Tensor:          # (n,)
     "Probability that a new measurement is near enough"
     misfit, doubt = misfit.double(), doubt.double()

@@ -106,14 +106,15 @@ def check_agrees(solver:Solver,          # what was learned
     if name and name != solver.name:
         raise ValueError(f"--method: expected {solver.name}, which the model in {folder} is, "
                          f"got {name}; leave it out, or {anew}")
-    plain = [j for j, name in enumerate(solver.x) if not solver.space or name not in solver.space.choices]
+    words = solver.space.choices if solver.space else {}
+    plain = [j for j, name in enumerate(solver.x) if name not in words]
     if bounds and not np.array_equal(read_bounds(bounds, [solver.x[j] for j in plain]),
                                      solver.bounds[:, plain]):
         raise ValueError(f"--bounds: expected those of the model in {folder}, got others; "
                          f"leave them out, or {anew}")
     if not table: return
     from invnb.use.solver import fingerprint
-    if solver.space: table, _ = with_numbers(table, list(solver.space.choices), solver.space.choices)
+    table, _ = with_numbers(table, list(words), words)
     designs, measured, table = read_data(table, solver.x, solver.y, drop_bad_rows)
     if fingerprint(designs, measured) == solver.learned: return
     raise ValueError(f"{table.path}: expected the table that the model in {folder} learned from "
@@ -236,7 +237,7 @@ def _answer(solver:Solver, wanted:Wanted, n:int, path:Path, seed:int) -> None:
     "Solve, write and report"
     from invnb.core import no_bars
     from invnb.space import Space
-    from invnb.use.solver import report_text
+    from invnb.use.report import report_text
     wish, parts, nearest = wanted.wish(), list[pd.DataFrame](), np.full(len(wanted), np.nan)
     groups = spaces(wanted, solver.space or Space(solver.bounds, solver.x))
     with _one_core(), no_bars(not sys.stderr.isatty()):
@@ -248,7 +249,8 @@ def _answer(solver:Solver, wanted:Wanted, n:int, path:Path, seed:int) -> None:
                 some = rows[:10]
                 nearest[some] = solver.nearest(wish[some], space)[1].numpy()
     found = parts[0]
-    if len(parts) > 1: found = pd.concat(parts).sort_values("target", kind="stable", ignore_index=True)
+    if len(parts) > 1:
+        found = pd.concat(parts).sort_values("target", kind="stable", ignore_index=True)
     write_table(path, found)
     _out_of_reach(found, wanted)
     known = nearest if len(solver.rows.x) else None
@@ -288,7 +290,8 @@ def invnb_solve(argv:list[str]|None=None,   # default: what follows the name of 
                         "needed where --model was trained before")
     for name, what in OPTIONS.items(): parser.add_argument(f"--{name}", help=what)
     for name, what in SEVERAL.items():
-        parser.add_argument(f"--{name}", help=f"{what}; may be repeated", action="append", default=[])
+        parser.add_argument(f"--{name}", help=f"{what}; may be repeated", action="append",
+                            default=[])
     parser.set_defaults(n="10", seed="0")
     parser.add_argument("--drop-bad-rows", action="store_true",
                         help="leave out rows with cells that are no numbers")

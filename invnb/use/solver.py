@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['FEW', 'FORMAT', 'asks_simulator', 'choose_method', 'default_surrogate', 'train_both', 'quality_of', 'Solver',
-           'interval_columns', 'to_the_digit', 'fingerprint', 'train_solver', 'save_solver', 'load_solver',
-           'report_text']
+           'interval_columns', 'to_the_digit', 'fingerprint', 'train_solver', 'save_solver', 'load_solver']
 
 # %% ../../nbs/use/00_solver.ipynb #ed9e7b48
 import hashlib, math, os, shutil, tempfile, warnings
@@ -18,7 +17,6 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from ..bench.report import to_text
 from ..core import Data, as_matrix
 from ..methods.method import Method, get_method, list_methods, load_method
 from ..methods.contract import AnySurrogate
@@ -240,6 +238,7 @@ def _umask() -> int:
     os.umask(now)
     return now
 
+# %% ../../nbs/use/00_solver.ipynb #f19b5740
 def load_solver(folder:str|Path,   # that `save_solver` wrote
                ) -> Solver:
     "What was saved, or a `ValueError` where anything in the folder has changed"
@@ -267,67 +266,3 @@ def _check_sizes(solver:Solver) -> None:
     for sizes in (solver.method.sizes, solver.judge.sizes):
         if (sizes["dx"], sizes["dy"]) != (dx, dy): raise ValueError("sizes and names differ")
     if solver.bounds.shape != (2, dx): raise ValueError("bounds and names differ")
-
-# %% ../../nbs/use/00_solver.ipynb #19e9cf09
-def report_text(solver:Solver,                    # that answered
-                found:pd.DataFrame,               # its candidates
-                nearest:np.ndarray|None=None,     # predicted errors of the nearest rows; NaN: none
-                width:int=100,                    # letters a line
-                most:int=10,                      # targets that are shown
-                exact:bool=True,                  # False: some wish is no plain target
-               ) -> str:
-    "How good the surrogate is, and the best candidate of the first targets"
-    shown, more = _best(solver, found, nearest, width, most), found.target.max() - most
-    unit = "in spreads of each column" if len(solver.y) > 1 else "in units of y"
-    if all(solver.quality["log"]): unit = "of logarithms"
-    notes = ["predicted_error: mean squared distance from the target that a new measurement has,",
-             f"{unit}: as the surrogate expects, its own error included.",
-             "chance: the probability that the distance is less than a tenth of the spread of y.",
-             "measured: the design is a row of the table, and judged by what was measured."]
-    if not exact: notes[0] = notes[0].replace("target that", "wish that")
-    if not exact: notes[2:3] = ["chance: the probability that each column that matters is where it "
-                                "should be;", "a single number: within a tenth of the spread of y."]
-    if nearest is not None:
-        notes.append("nearest_row: the predicted_error of the best row of the table.")
-    rest = [f"... and {more} more targets"] if more > 0 else []
-    return "\n".join([*_quality_text(solver, width), "", to_text(shown), *rest, "", *notes])
-
-def _quality_text(solver:Solver, width:int) -> list[str]:
-    q = solver.quality
-    floor = lambda value: f"{math.floor(1e4 * value) / 1e4:.4f}"                # never 1.0000
-    known = sorted((value, name) for name, value in zip(solver.y, q["r2"]) if value is not None)
-    text = ", ".join(f"{_short(name)} {floor(value)}" for value, name in known)
-    if len(known) > FEW:
-        text = (f"{floor(known[len(known) // 2][0])} (median of {len(known)} columns), "
-                f"least {floor(known[0][0])} ({_short(known[0][1])})")
-    lines = [f"{solver.name}: x of {len(solver.x)}, y of {len(solver.y)} columns, {q['rows']} rows",
-             f"Surrogate: {q['why']}",
-             "(in parentheses: the part of the variance that each leaves unexplained)",
-             f"{q['held']} rows that it had not learned from: mean squared error {q['error']:.2e}, "
-             f"root {q['error']**.5:.2e}", f"R^2: {text}"]
-    logs = [_short(name) for name, log in zip(solver.x + solver.y, q["log_x"] + q["log"]) if log]
-    if logs: lines.append(f"By logarithms, as they span decades: {', '.join(logs[:6])}"
-                          f"{f' and {len(logs) - 6} more' if len(logs) > 6 else ''}")
-    if not known or known[len(known) // 2][0] >= .5: return lines
-    return [*lines, "It explains less than half of the variance: take the candidates for guesses. "
-            "More rows would help."]
-
-def _short(name:str) -> str: return name if len(name) <= 16 else f"{name[:7]}...{name[-6:]}"
-
-def _best(solver:Solver, found:pd.DataFrame, nearest:np.ndarray|None, width:int, most:int
-         ) -> pd.DataFrame:
-    "The first candidates, with as many columns as fit"
-    first = found[found["rank"] == 1].head(most)
-    shown = pd.DataFrame({"target": first.target,
-                          "predicted_error": first.predicted_error.map("{:.1e}".format)})
-    if nearest is not None: shown["nearest_row"] = ["none" if math.isnan(e) else f"{e:.1e}"
-                                                    for e in nearest[:len(first)]]
-    shown["chance"] = first.chance.map("{:.2f}".format)
-    shown["measured"] = first.measured
-    for k, name in enumerate(solver.x):
-        cells = first[name].map(lambda cell: cell if isinstance(cell, str) else f"{cell:.5g}")
-        more = pd.concat([shown, cells.rename(_short(name))], axis=1)
-        if max(map(len, to_text(more).splitlines())) > width - 12:                # two may coincide
-            return shown.assign(**{f"+{len(solver.x) - k} more": ""})
-        shown = more
-    return shown

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NewType
 
 import numpy as np, pandas as pd
 
-from .columns import Table, brief, decimal_mark, listing, numbers, to_number, wrong_width
+from .columns import (CONDITION, Table, brief, decimal_mark, listing, numbers, to_number,
+                               wrong_width)
 from .table import read_table
 if TYPE_CHECKING: from invnb.wish import Wish
 else: Wish = NewType("Wish", object)                      # it needs torch, which takes its time
@@ -50,7 +51,7 @@ def wish_cell(cell:Any,            # text, or what a spreadsheet holds
 class Wanted:
     "What is asked for, one wish a row"
     path:str|Path               # of the file, for messages
-    lower:pd.DataFrame          # (N, dy) least that will do; its index holds lines or rows of the file
+    lower:pd.DataFrame          # (N, dy) least that will do; its index holds lines of the file
     upper:pd.DataFrame          # (N, dy) most that will do
     given:pd.DataFrame          # (N, inputs that some row fixes) a number, a word, or None: free
     weight:np.ndarray|None=None # (dy,) how much each measurement counts; None: all alike
@@ -77,6 +78,7 @@ class Wanted:
         for row, numbers in found.items():
             yield numbers, {name: cell for name, cell in zip(self.given, row) if cell is not None}
 
+# %% ../../nbs/use/00_wanted.ipynb #54653634
 def read_wanted(path:str|Path,          # of any kind that `read_table` knows
                 y:Sequence[str],        # names of the measurements
                 x:Sequence[str]=(),     # names of the designs, which may be given
@@ -89,7 +91,7 @@ def read_wanted(path:str|Path,          # of any kind that `read_table` knows
                                               "got none; write each target as a row")
     table = _with_decimals(table, y)
     ends = {name: _column_ends(table, name) for name in y}
-    lower, upper = (pd.DataFrame({name: ends[name][k] for name in y}, table.frame.index, dtype=float)
+    lower, upper = (pd.DataFrame({name: ends[name][k] for name in y}, table.frame.index)
                     for k in (0, 1))
     used = [name for name in x if name in table.names]
     given = {name: [_given_cell(table, cell) for cell in table.frame[name]] for name in used}
@@ -132,8 +134,9 @@ def _given_cell(table:Table, cell:Any) -> float|str|None:
 
 def _with_decimals(table:Table, y:Sequence[str]) -> Table:
     "The decimal mark, where only conditions show it"
-    texts = [str(cell) for name in y if table.frame[name].dtype != float for cell in table.frame[name]]
-    parts = [part for text in texts for part in re.split(r"\.\.\.?|…|\+-|\+/-|±|[<>=≤≥]+", text)]
+    columns = [table.frame[name] for name in y if table.frame[name].dtype != float]
+    texts = [str(cell) for column in columns for cell in column]
+    parts = [part for text in texts for part in CONDITION.split(text)]
     if table.decimal != "." or len(parts) == len(texts): return table
     mark, grouped = decimal_mark(pd.DataFrame({"": [part.strip() for part in parts]}))
     floats = table.frame.select_dtypes(float)
