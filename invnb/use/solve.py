@@ -17,7 +17,7 @@ import numpy as np, pandas as pd
 
 from ..bench.cli import command, fail
 from .buildable import (check_options, make_space, noticed, read_options,
-                                 read_weights, refuse_words, spaces, with_numbers)
+                                 weights_of, refuse_words, spaces, with_numbers)
 from .columns import Table, listing, numbers, pick_columns, without_bad_rows
 from .table import check_folder, check_out, read_tables, write_table
 from .wanted import Wanted, read_bounds, read_wanted
@@ -170,7 +170,7 @@ def solve(data:list[str],             # files: none, a table, or designs and mea
           model:str|None=None,        # folder
           seed:str|int=0,             # of all that is random
           drop_bad_rows:bool=False,   # leave out rows of the table with bad cells
-          weight:Sequence[str]=(),    # how much measurements count, as in `read_weights`
+          weight:Sequence[str]=(),    # how much measurements count, as in `weights_of`
           **said:Sequence[str],       # of designs and measurements, as in `read_options`
          ) -> None:
     "All that `invnb_solve` does; raises where that would exit"
@@ -188,14 +188,14 @@ def solve(data:list[str],             # files: none, a table, or designs and mea
         solver = load_solver(model)
         check_agrees(solver, model, table, x, y, bounds, method, drop_bad_rows)
         check_options(solver, model, **said)
-        wanted = read_wanted(target, solver.y, solver.x, read_weights(weight, solver.y))
+        wanted = read_wanted(target, solver.y, solver.x, weights_of(weight, solver.y))
         return _answer(solver, wanted, n, path, seed)
     assert table is not None      # for the type checker: without a model there is a table
     x_names, y_names = pick_columns("--x", x, table), pick_columns("--y", y, table)
     options = read_options(x_names, y_names, **said)
     table, words = with_numbers(table, options.choices)
     designs, measured, table = read_data(table, x_names, y_names, drop_bad_rows)
-    wanted = read_wanted(target, y_names, x_names, read_weights(weight, y_names))
+    wanted = read_wanted(target, y_names, x_names, weights_of(weight, y_names))
     box = np.stack([designs.min(0), designs.max(0)])
     free = [j for j, name in enumerate(x_names) if name not in words]
     if bounds:
