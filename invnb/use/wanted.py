@@ -107,10 +107,12 @@ def read_wanted(path:str|Path,          # of any kind that `read_table` knows
     raise ValueError(f"{wanted.place(int(empty.argmax()))}: expected at least one measurement that "
                      f"matters, got {what} ({listing(y, 4)}); fill one or delete the row")
 
-def _column_ends(table:Table, name:str) -> tuple[list[float], list[float]]:
+def _column_ends(table:Table, name:str) -> tuple[Sequence[float], Sequence[float]]:
     "Least and most that will do, row by row"
-    found = []
-    for line, cell in table.frame[name].items():
+    column, found = table.frame[name], []
+    if column.dtype == float and not np.isinf(column).any():                  # there may be many
+        return column.fillna(-math.inf).to_numpy(), column.fillna(math.inf).to_numpy()
+    for line, cell in column.items():
         ends = wish_cell(cell, table.decimal, table.grouped)
         where = f"{table.path}, {table.frame.index.name} {line}, column {name!r}"
         if ends is None:
