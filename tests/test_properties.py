@@ -65,6 +65,9 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
+    "invnb.use.wanted": "cells of files: tests/test_solve_wishes.py, tests/test_fuzz.py and its notebook",
+    "invnb.use.buildable": "options of a command: tests/test_solve_wishes.py and its notebook",
+    "invnb.use.report": "what a command prints: tests/test_solve.py and its notebook",
     "invnb.use.layout": "text files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.table": "files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.space": "thousands of random spaces: tests/test_spaces.py",
@@ -89,6 +92,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "revived defined_classes": "load_method, which is exercised, calls them",
     "ranking_markdown": "text around `standing`, which is exercised",
     "metamaterial": "get_task makes it, with its options in its notebook",
+    "LEAST": "a number that nothing is divided by", "miss_and_chance": "chance_met and expected_miss, as a solver asks them: tests/test_solve_wishes.py",
 }
 
 sizes_ = st.integers(1, 6)
@@ -920,6 +924,19 @@ def test_what_is_said_of_candidates(any_surrogate, N, n, seed):
     fewer = within_reach(any_surrogate, data, x[:, :1], targets)
     assert reach.shape == (N,) and ((0 <= reach) & (reach <= 1)).all() and (fewer <= reach + 1e-9).all()
     assert wrong_rows(any_surrogate, data).shape == (int(any_surrogate.judged.rows.sum()), 2) and 0 < independent(any_surrogate, data) <= 2.001
+
+@given(st.integers(1, 6), st.integers(1, 5), st.floats(.05, 1), st.floats(1, 5), seeds)
+def test_chance_met(n, dy, within, apart, seed):
+    "A probability, no smaller where more will do or less is asked; for a plain target that of chance_within"
+    from invnb.wish import Wish
+    z, low, doubt = (uniform(seed + k, n, dy).double() for k in range(3))
+    apart, wide = min(apart, dy), uniform(seed + 3, n, dy).double()
+    met = lambda wish: pure(chance_met, wish, z, doubt + 1e-6, 1., within, apart)
+    chance = met(Wish(low, low + wide))
+    assert ((0 <= chance) & (chance <= 1)).all() and (chance <= met(Wish(low - 1, low + wide + 1)) + 1e-9).all()
+    assert (chance <= met(Wish(low, torch.full_like(low, torch.inf))) + 1e-9).all()
+    plain = chance_within((low - z).square().mean(1), (doubt + 1e-6).mean(1), within, apart)
+    assert torch.allclose(met(Wish.exactly(low)), plain)
 
 @given(st.integers(1, 6), st.floats(.05, 1), st.floats(.5, 20), seeds)
 def test_chance_within(n, within, apart, seed):
@@ -1799,7 +1816,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",
     "refitted nine_tenths GaussianProcess.confidence": "pieces of a process: its fit checks",
     "repetitions Repeated true_error TrueError": "what a table holds, which Data has checked",
-    "expectation predicted_error nine_of_ten chance_within share_unmet within_reach Rows Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
+    "expectation predicted_error nine_of_ten chance_within chance_met miss_and_chance share_unmet within_reach Rows Rows.within Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
 }
 INNER = {"candidates", "spend", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
 

@@ -177,7 +177,7 @@ OPTIONS = {  # what differs from the good call -> what the line must say
     "target has more": (dict(target="more.csv"), ["'id' as well", "remove it"]),
     "target without rows": (dict(target="norows.csv"), ["at least one row"]),
     "target empty": (dict(target="empty.csv"), ["empty file"]),
-    "target with a gap": (dict(target="gap.csv"), ["gap.csv, line 2", "'s2'", "empty cell"]),
+    "target of gaps": (dict(target="gap.csv"), ["gap.csv, line 3: expected at least one measurement that matters", "(s1, s2)"]),
     "n = 0": (dict(n="0"), ["--n", "at least 1", "'0'"]),
     "n = 2.5": (dict(n="2.5"), ["--n", "whole number", "'2.5'"]),
     "n = ten": (dict(n="ten"), ["--n", "'ten'"]),
@@ -196,7 +196,7 @@ OPTIONS = {  # what differs from the good call -> what the line must say
     "model in no folder": (dict(model="none/mine"), ["--model", "make it"]),
     "model in a folder of other things": (dict(model="other"), ["--model", "other things"]),
 }
-FILES = {"lacks.csv": "s1\n1\n", "misspelt.csv": "s1,s_2\n1,2\n", "more.csv": "id,s1,s2\n1,2,3\n", "norows.csv": "s1,s2\n", "empty.csv": "", "gap.csv": "s1,s2\n1,\n", "flat.csv": "flat\n7\n",
+FILES = {"lacks.csv": "s1\n1\n", "misspelt.csv": "s1,s_2\n1,2\n", "more.csv": "id,s1,s2\n1,2,3\n", "norows.csv": "s1,s2\n", "empty.csv": "", "gap.csv": "s1,s2\n1,\nn/a,n/a\n", "flat.csv": "flat\n7\n",
          "bounds_lack.csv": "h1\n0\n1\n", "bounds_swap.csv": "h1,h2\n0,0.9\n1,0.1\n", "bounds_three.csv": "h1,h2\n0,0\n1,1\n2,2\n", "candidates.csv": "mine", "data.xlsx": "", "other/thing.txt": ""}
 
 

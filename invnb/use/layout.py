@@ -16,7 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from .columns import MISSING, Table, brief, decimal_mark, like_number
+from .columns import (MISSING, Table, brief, decimal_mark, like_condition,
+                               like_number)
 
 # %% ../../nbs/use/00_layout.ipynb #e39f218a
 KINDS = {b"PK": "a spreadsheet or zip file; give it its own ending, such as .xlsx or .npz",
@@ -97,7 +98,7 @@ def _score(rows:Sequence[str], separator:str) -> tuple[float, bool]:
     "The share of numbers among the cells of rows of equal length, and whether a row has several"
     cells = [_split(row, separator) for row in rows]
     width = _usual(map(len, cells))
-    numbers = sum(like_number(cell) for row in cells if len(row) == width for cell in row)
+    numbers = sum(like_condition(cell) for row in cells if len(row) == width for cell in row)
     return numbers / max(1, sum(map(len, cells))), width > 1
 
 def find_separator(path:Path,            # for messages
@@ -173,7 +174,7 @@ def _asked(first:Sequence[str], known:Collection[str]) -> bool:
 def _is_units(cells:Sequence[str]) -> bool:
     "Words in several columns, no number and no condition; a single one must look like a unit"
     filled = [cell for cell in cells if cell]
-    if any(like_number(cell) or cell[0] in "<>=≤≥±" for cell in filled): return False
+    if any(like_condition(cell) or cell[0] in "<>=≤≥±" for cell in filled): return False
     if all(cell[0].isdigit() or cell.lower() in MISSING for cell in filled): return False
     return len(filled) > 1 or bool(re.fullmatch(r"[\[(].*[\])]|%|°.?", filled[0]))
 

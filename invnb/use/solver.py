@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FEW', 'FORMAT', 'asks_simulator', 'choose_method', 'default_surrogate', 'train_both', 'quality_of', 'Solver',
-           'interval_columns', 'fingerprint', 'train_solver', 'save_solver', 'load_solver', 'report_text']
+           'interval_columns', 'to_the_digit', 'fingerprint', 'train_solver', 'save_solver', 'load_solver']
 
 # %% ../../nbs/use/00_solver.ipynb #ed9e7b48
 import hashlib, math, os, shutil, tempfile, warnings
@@ -17,14 +17,15 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from ..bench.report import to_text
 from ..core import Data, as_matrix
 from ..methods.method import Method, get_method, list_methods, load_method
 from ..methods.contract import AnySurrogate
 from ..methods.surrogate import Surrogate, SurrogateMethod
 from ..saved import digest, read_sealed, write_sealed
-from .judge import (Rows, chance_within, expectation, independent, known_rows,
+from ..space import Space, space_from
+from .judge import (Rows, expectation, independent, known_rows, miss_and_chance,
                              nine_of_ten)
+from ..wish import Wish, as_wish
 
 # %% ../../nbs/use/00_solver.ipynb #b3fb82a8
 def asks_simulator(method:Method,   # of any kind
@@ -88,56 +89,69 @@ class Solver:
     method:Method=cast(Any, None)       # fitted
     judge:AnySurrogate=cast(Any, None)  # fitted
     rows:Rows=cast(Any, None)           # what the table holds
+    space:Space|None=None               # where designs may lie; None: within bounds
+    turns:dict[str, float]|None=None    # full turns of measurements that are angles
 
     def candidates(self,
-                   targets:np.ndarray,   # (N, dy), or whatever as_matrix takes
+                   targets:object,       # (N, dy) a wish, or whatever as_matrix takes
                    n:int,                # designs a target
                    seed:int=0,           # of whatever is random in the proposals
                    within:float=.1,      # what counts as met, in spreads of the measurements
+                   space:Space|None=None,  # where designs may lie; default: that of the solver
                   ) -> pd.DataFrame:     # target, rank, the columns of x, and what is expected
         "Designs for each target, best first, as the judge ranks them"
-        wanted = as_matrix("targets", targets, width=len(self.y)).double()
+        wanted, where = self.wish(targets), space or self.space
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="targets:")      # said as a chance
-            x = self.method.propose(wanted, n, seed).cpu()
+            x = self.method.propose(wanted, n, seed, space).cpu()
         if x.dtype == torch.float32:                                   # 0.1, not 0.10000000149
             x = torch.tensor(x.numpy().astype(str).astype(float))
         lower, upper = torch.tensor(self.bounds)
         x = torch.minimum(torch.maximum(x.double(), lower), upper)
-        if len(self.rows.x):
-            x = torch.cat([x, self.rows.x[self.nearest(wanted)[0], None]], 1)
+        if where: x = to_the_digit(where, x.flatten(0, 1)).view(x.shape)
+        rows = self.rows.within(space)
+        if len(rows.x): x = torch.cat([x, rows.x[self.nearest(wanted, space)[0], None]], 1)
         size = max(1, 2**22 // (x.shape[1] * len(self.y)))
-        parts = [self.ranked(a, b, n, within) for a, b in zip(x.split(size), wanted.split(size))]
+        parts = [self.ranked(a, b, n, within, rows)
+                 for a, b in zip(x.split(size), wanted.split(size))]
         places = np.arange(1, len(wanted) + 1), np.arange(1, n + 1)
         count = dict(target=np.repeat(places[0], n), rank=np.tile(places[1], len(wanted)))
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        if where:
+            told = where.table(np.stack([columns[name] for name in self.x], 1))
+            columns |= {name: told[name].to_numpy() for name in self.x}
         return pd.DataFrame(count | columns)
 
+    def wish(self, targets:object,       # (N, dy) a wish, or whatever as_matrix takes
+            ) -> Wish:
+        "What is wanted, in double precision; angles are known as such"
+        wanted = as_wish(targets, len(self.y)).double()
+        return wanted if self.turns is None else wanted.turning(self.judge.misfit.turns)
+
     def nearest(self,
-                targets:object,          # (N, dy), or whatever as_matrix takes
+                targets:object,          # (N, dy) a wish, or whatever as_matrix takes
+                space:Space|None=None,   # where its design may lie; default: that of the solver
                ) -> tuple[Tensor, Tensor]:     # (N,) numbers in rows, and their predicted errors
         "The row of the table of which the least error is expected"
-        wanted = as_matrix("targets", targets, width=len(self.y)).double()
-        return self.rows.nearest(self.judge.misfit.scaled(wanted))
+        wanted = self.judge.misfit.scaled(self.wish(targets))
+        return self.rows.within(space).nearest(wanted.lower if wanted.exact else wanted)
 
     def ranked(self, x:Tensor,      # (N, more than n, dx) designs
-               targets:Tensor,      # (N, dy)
+               targets:Wish,        # (N, dy)
                n:int,               # that are kept of each target
                within:float,        # what counts as met
+               rows:Rows,           # what is known
               ) -> dict[str, np.ndarray]:     # columns of N times n values
         "The best of these designs, and what is expected of them"
         flat, wanted = x.flatten(0, 1), targets.repeat_interleave(x.shape[1], 0)
         z, doubt = expectation(self.judge, flat)
-        measured = self.rows.known(flat, z, doubt)
-        misfit = (self.judge.misfit.scaled(wanted) - z).square().mean(1)
-        total = misfit + doubt.mean(1)
+        measured = rows.known(flat, z, doubt)
+        total, chance = miss_and_chance(self.judge, wanted, z, doubt, within,
+                                        self.quality["independent"])
         error = total.view(x.shape[:2]).clone()
         error[:, n:][(x[:, :n, None] == x[:, None, n:]).all(3).any(1)] = torch.inf   # is there
         kept = error.argsort(dim=1, stable=True)[:, :n] + x.shape[1] * torch.arange(len(x))[:, None]
         kept = kept.flatten()
-        usual = float((self.judge.net.y_scale.std / self.judge.misfit.unit).square().mean())
-        chance = chance_within(misfit / usual, doubt.mean(1) / usual, within,
-                               self.quality["independent"])
         found = dict(zip(self.x, flat[kept].T.numpy()))
         found |= dict(predicted_error=total[kept].numpy(), chance=chance[kept].numpy(),
                       measured=np.where(measured[kept], "yes", "no"))
@@ -152,6 +166,15 @@ def interval_columns(y:list[str],   # names of the measurements
     "What the columns are called between which nine of ten measurements lie"
     return [f"{name}_{end}" for name in y for end in ("lower", "upper")] if len(y) <= FEW else []
 
+def to_the_digit(space:Space,     # where designs may lie
+                 x:Tensor,        # (n, dx) designs, nearly there
+                ) -> Tensor:      # (n, dx)
+    "Levels, whole numbers and ends exactly as they were given"
+    x = space.nearest(x)
+    for i, values in enumerate(space.values):
+        if values is not None: x[:, i] = values[(x[:, i, None] - values).abs().argmin(1)]
+    return torch.minimum(torch.maximum(x, space.bounds[0]), space.bounds[1])
+
 def fingerprint(*parts:np.ndarray,   # the numbers of a table
                ) -> str:
     "The same numbers have the same"
@@ -160,24 +183,29 @@ def fingerprint(*parts:np.ndarray,   # the numbers of a table
 
 def train_solver(x:tuple[list[str], np.ndarray],   # names and values (n, dx) of the designs
                  y:tuple[list[str], np.ndarray],   # names and values (n, dy) of the measurements
-                 bounds:np.ndarray|None=None,      # (2, dx); default: the least box that holds x
+                 bounds:np.ndarray|Space|None=None,   # (2, dx); default: the least box that holds x
                  name:str="neural_adjoint",        # of the method
                  seed:int=0,                       # of the training
                  progress:bool=True,               # show bars
                  calls:int=0,                      # how often the surrogate will be asked
+                 turns:dict[str, float]|None=None, # full turns of measurements that are angles
                 ) -> Solver:
     "Learn from a table"
     (x_names, designs), (y_names, measured) = x, y
     method = choose_method(name)
+    space = bounds if isinstance(bounds, Space) else None
     box = np.stack([designs.min(0), designs.max(0)]) if bounds is None else bounds
-    data = Data(designs, measured, box)
+    full = [(turns or {}).get(name, math.inf) for name in y_names]
+    data = Data(designs, measured, box, turns=full if turns else None)
+    box = space.bounds.numpy() if space else cast(np.ndarray, box)
     method, judge = train_both(method, data, seed, progress, calls)
     rows, learned = known_rows(data, judge), fingerprint(designs, measured)
     quality = quality_of(judge, data)
-    return Solver(x_names, y_names, box, name, learned, quality, method, judge, rows)
+    return Solver(x_names, y_names, box, name, learned, quality, method, judge, rows, space,
+                  turns or None)
 
 # %% ../../nbs/use/00_solver.ipynb #12dcab48
-FORMAT = "invnb solver 3"
+FORMAT = "invnb solver 4"
 
 def save_solver(solver:Solver,     # fitted
                 folder:str|Path,   # that is new or empty
@@ -186,7 +214,8 @@ def save_solver(solver:Solver,     # fitted
     folder = Path(folder)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     facts = {name: getattr(solver, name) for name in ("x", "y", "name", "learned", "quality")}
-    facts.update(format=FORMAT, bounds=solver.bounds.tolist())
+    facts.update(format=FORMAT, bounds=solver.bounds.tolist(), turns=solver.turns,
+                 space=solver.space.facts() if solver.space else None)
     try:
         solver.method.save(beside)
         solver.judge.save(beside/"judge")
@@ -209,6 +238,7 @@ def _umask() -> int:
     os.umask(now)
     return now
 
+# %% ../../nbs/use/00_solver.ipynb #f19b5740
 def load_solver(folder:str|Path,   # that `save_solver` wrote
                ) -> Solver:
     "What was saved, or a `ValueError` where anything in the folder has changed"
@@ -218,6 +248,7 @@ def load_solver(folder:str|Path,   # that `save_solver` wrote
         if facts.pop("parts") != _parts_of(folder):
             raise ValueError("its method, its judge or its table is another one")
         del facts["format"]
+        if facts["space"]: facts["space"] = space_from(facts["space"])
         table = safetensors.numpy.load_file(folder/"table.safetensors")
         rows = Rows(**{name: torch.from_numpy(part) for name, part in table.items()})
         solver = Solver(**facts, method=load_method(folder), rows=rows,
@@ -235,61 +266,3 @@ def _check_sizes(solver:Solver) -> None:
     for sizes in (solver.method.sizes, solver.judge.sizes):
         if (sizes["dx"], sizes["dy"]) != (dx, dy): raise ValueError("sizes and names differ")
     if solver.bounds.shape != (2, dx): raise ValueError("bounds and names differ")
-
-# %% ../../nbs/use/00_solver.ipynb #19e9cf09
-def report_text(solver:Solver,                    # that answered
-                found:pd.DataFrame,               # its candidates
-                nearest:np.ndarray|None=None,     # predicted errors of the nearest rows
-                width:int=100,                    # letters a line
-                most:int=10,                      # targets that are shown
-               ) -> str:
-    "How good the surrogate is, and the best candidate of the first targets"
-    shown, more = _best(solver, found, nearest, width, most), found.target.max() - most
-    unit = "in spreads of each column" if len(solver.y) > 1 else "in units of y"
-    if all(solver.quality["log"]): unit = "of logarithms"
-    notes = ["predicted_error: mean squared distance from the target that a new measurement has,",
-             f"{unit}: as the surrogate expects, its own error included.",
-             "chance: the probability that the distance is less than a tenth of the spread of y.",
-             "measured: the design is a row of the table, and judged by what was measured."]
-    if nearest is not None:
-        notes.append("nearest_row: the predicted_error of the best row of the table.")
-    rest = [f"... and {more} more targets"] if more > 0 else []
-    return "\n".join([*_quality_text(solver, width), "", to_text(shown), *rest, "", *notes])
-
-def _quality_text(solver:Solver, width:int) -> list[str]:
-    q = solver.quality
-    floor = lambda value: f"{math.floor(1e4 * value) / 1e4:.4f}"                # never 1.0000
-    known = sorted((value, name) for name, value in zip(solver.y, q["r2"]) if value is not None)
-    text = ", ".join(f"{_short(name)} {floor(value)}" for value, name in known)
-    if len(known) > FEW:
-        text = (f"{floor(known[len(known) // 2][0])} (median of {len(known)} columns), "
-                f"least {floor(known[0][0])} ({_short(known[0][1])})")
-    lines = [f"{solver.name}: x of {len(solver.x)}, y of {len(solver.y)} columns, {q['rows']} rows",
-             f"Surrogate: {q['why']}",
-             "(in parentheses: the part of the variance that each leaves unexplained)",
-             f"{q['held']} rows that it had not learned from: mean squared error {q['error']:.2e}, "
-             f"root {q['error']**.5:.2e}", f"R^2: {text}"]
-    logs = [_short(name) for name, log in zip(solver.x + solver.y, q["log_x"] + q["log"]) if log]
-    if logs: lines.append(f"By logarithms, as they span decades: {', '.join(logs[:6])}"
-                          f"{f' and {len(logs) - 6} more' if len(logs) > 6 else ''}")
-    if not known or known[len(known) // 2][0] >= .5: return lines
-    return [*lines, "It explains less than half of the variance: take the candidates for guesses. "
-            "More rows would help."]
-
-def _short(name:str) -> str: return name if len(name) <= 16 else f"{name[:7]}...{name[-6:]}"
-
-def _best(solver:Solver, found:pd.DataFrame, nearest:np.ndarray|None, width:int, most:int
-         ) -> pd.DataFrame:
-    "The first candidates, with as many columns as fit"
-    first = found[found["rank"] == 1].head(most)
-    shown = pd.DataFrame({"target": first.target,
-                          "predicted_error": first.predicted_error.map("{:.1e}".format)})
-    if nearest is not None: shown["nearest_row"] = [f"{e:.1e}" for e in nearest[:len(first)]]
-    shown["chance"] = first.chance.map("{:.2f}".format)
-    shown["measured"] = first.measured
-    for k, name in enumerate(solver.x):
-        more = pd.concat([shown, first[name].map("{:.5g}".format).rename(_short(name))], axis=1)
-        if max(map(len, to_text(more).splitlines())) > width - 12:                # two may coincide
-            return shown.assign(**{f"+{len(solver.x) - k} more": ""})
-        shown = more
-    return shown
