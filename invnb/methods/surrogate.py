@@ -188,7 +188,8 @@ def expected_miss(wish:Wish,        # (..., dy) what is wanted
                  ) -> Tensor:       # (...)
     "The error that is expected where measurements are normal: small well inside, and where sure"
     y, factor, normal = wish.unwound(y), wish.factor(), torch.distributions.Normal(0., 1.)
-    deviation, miss = variance.sqrt().clamp_min(1e-30), torch.zeros_like(y)
+    deviation, miss = variance.sqrt().clamp_min(1e-15), torch.zeros_like(y)
+    variance = deviation.square()
     for gap in (wish.lower.to(y) - y, y - wish.upper.to(y)):
         z = (gap / deviation).clamp(-1e15, 1e15)
         beyond = (1 + z.square()) * normal.cdf(z) + z * normal.log_prob(z).exp()
