@@ -1762,7 +1762,7 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "Task.in_units": (lambda x: made().task.in_units(x).float(), dict(x=ARM)),
     "Method.propose": (lambda targets: made().method.propose(targets, 3), dict(targets=Y)),
     "Method.search": (lambda targets: made().method.search(lambda x: x[:, :2], targets, 3).error, dict(targets=Y)),
-    "check_targets": (lambda targets: check_targets(made().method, targets), dict(targets=Y)),
+    "check_targets": (lambda targets: check_targets(made().method, targets).lower, dict(targets=Y)),
     "AnySurrogate.__call__": (lambda x: [made().surrogate(x), made().process(x), made().chosen(x)], dict(x=X)),
     "AnySurrogate.variance": (lambda x: [made().surrogate.variance(x), made().process.variance(x), made().chosen.variance(x)], dict(x=X)),
     "AnySurrogate.interval": (lambda x: [made().surrogate.interval(x, .5), made().process.interval(x, .5), made().chosen.interval(x, .5)], dict(x=X)),
@@ -1816,7 +1816,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",
     "refitted nine_tenths GaussianProcess.confidence": "pieces of a process: its fit checks",
     "repetitions Repeated true_error TrueError": "what a table holds, which Data has checked",
-    "expectation predicted_error nine_of_ten chance_within chance_met miss_and_chance share_unmet within_reach Rows Rows.within Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
+    "expectation predicted_error nine_of_ten chance_within chance_met miss_and_chance share_unmet within_reach Rows Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
 }
 INNER = {"candidates", "spend", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
 

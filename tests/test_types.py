@@ -24,7 +24,7 @@ Data([[0.], [1.]], [[0.], [1.]], valid=[False, True])
 Task("circle", 3, bounds=task.bounds)
 '''
 SAID = '''5: note: Revealed type is "invnb.methods.neural_adjoint.NeuralAdjoint"
-6: note: Revealed type is "def (invnb.methods.contract.SurrogateNet, torch._tensor.Tensor, torch._tensor.Tensor, torch._tensor.Tensor, invnb.misfit.Misfit) -> torch._tensor.Tensor"
+6: note: Revealed type is "def (*Any, **Any) -> torch._tensor.Tensor"
 7: note: Revealed type is "torch._tensor.Tensor"
 8: error: Argument 2 to "propose" of "Method" has incompatible type "str"; expected "int"  [arg-type]
 9: error: Argument "hidden" to "Network" has incompatible type "int"; expected "tuple[int, ...]"  [arg-type]
