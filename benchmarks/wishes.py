@@ -121,7 +121,7 @@ def ink(seed, rows, colours):
     task, start = get_task("ink"), time.process_time()
     solid = torch.tensor(list(itertools.product((0., 1.), repeat=4)), dtype=torch.float64)
     x_chart = x = torch.cat([solid[solid.sum(1) <= 3], task.sample(rows, seed).x.double()])      # solid inks and bare paper are on every chart
-    method = NeuralAdjoint(GaussianProcess()).fit(Data(x, task.simulate(x), task.space), seed, progress=False)
+    method = NeuralAdjoint(GaussianProcess()).fit(Data(x, task.simulate(x), task.space, same_unit=True), seed, progress=False)
     cost, start = time.process_time() - start, time.process_time()
     wanted = task.targets(colours, seed).double()[:, :3]
     away = lambda y: (y[..., :3] - wanted[:, None]).norm(dim=2)
