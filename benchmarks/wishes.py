@@ -7,7 +7,7 @@
 coating: seven films of chosen materials and thicknesses, and four wishes, see `coating_wishes`. The neural adjoint and the closed loop learn from a table of 30,000 simulated coatings once, for all wishes, and then simulate 50 designs a wish.
     Beside them: the best row of that table; 500 random coatings; 500 that a genetic search proposes by the same surrogate; least squares on the simulator from the best rows, 500 simulations; differential evolution (scipy) on the simulator alone, 500 simulations;
     and the quarter-wave stack of the textbooks with as many films, at the wavelength at which it does best. What counts is how far the worst column is from what was wanted (for the curve: the root mean square).
-ink: 200 colours, each within Delta E 1, with the least ink and at most three full layers. One process learns from 600 simulated patches and the solid inks. The wish is the colour exactly, with at most so much ink: fifteen limits from 20 to 300 percent, judged by the process, say between which two the answer lies,
+ink: 200 colours, each within Delta E 1, with the least ink and at most three full layers. One process learns from 600 simulated patches and the solid inks. The wish is the colour exactly, with at most so much ink: 29 limits from 20 to 300 percent, judged by the process, say between which two the answer lies,
     and twenty limits between them give twenty candidates, of which the one with the least ink within Delta E 1 is kept (20 simulations a colour). The optimum is SLSQP's (scipy), on the formula itself, from the eight nearest of 2,000 patches.
 intervals: is an interval ever worse than its middle? 200 targets a task, each allowed a width (a tenth of a deviation of each column to either side); asked as an interval, and asked as its middle, of the same neural adjoint. Share of wishes that are met within T = 1, 3, 10, 30 candidates.
 Settings were chosen on coatings of eight films, on colours of another seed, and on tables of another seed.
@@ -121,11 +121,11 @@ def ink(seed, rows, colours):
     task, start = get_task("ink"), time.process_time()
     solid = torch.tensor(list(itertools.product((0., 1.), repeat=4)), dtype=torch.float64)
     x_chart = x = torch.cat([solid[solid.sum(1) <= 3], task.sample(rows, seed).x.double()])      # solid inks and bare paper are on every chart
-    method = NeuralAdjoint(GaussianProcess()).fit(Data(x, task.simulate(x), task.space, same_unit=True), seed, progress=False)
+    method = NeuralAdjoint(GaussianProcess(), n_starts=24).fit(Data(x, task.simulate(x), task.space, same_unit=True), seed, progress=False)
     cost, start = time.process_time() - start, time.process_time()
     wanted = task.targets(colours, seed).double()[:, :3]
     away = lambda y: (y[..., :3] - wanted[:, None]).norm(dim=2)
-    coarse = torch.linspace(20, 300, 15).double().expand(colours, -1)
+    coarse = torch.linspace(20, 300, 29).double().expand(colours, -1)
     expected = method.surrogate.net(within_ink(method, wanted, coarse).flatten(0, 1)).view(colours, -1, 4)
     enough = (away(expected) < 1).double().argmax(1, keepdim=True).clamp_min(1)                   # the first limit that will do
     low, high = coarse.gather(1, enough - 1), coarse.gather(1, enough)

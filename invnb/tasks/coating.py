@@ -93,6 +93,7 @@ def draw_coating(x:Tensor,       # (n, 2 layers) designs; the films of the first
     axis = ("wavelength (nm)", coating_wavelengths)
     curves = coating_reflectance(x, angle, polarisation)
     draw_spectra(axis, curves, y, "reflectance", ax)
+    ax.set_yticks((0, .5, 1))
     inset = ax.inset_axes((.08, .71, .86, .26))
     films = x[:8].double().cpu()
     for i, row in enumerate(films):
