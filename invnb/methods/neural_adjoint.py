@@ -126,7 +126,7 @@ def nearest_rows(known:Tensor,     # (rows, dy) measurements of the bank
         distance = torch.cdist(misfit.scaled(wish.lower), z, compute_mode=exact)
     else:
         wanted = misfit.scaled(wish.to(z)).inside(z.std(0) / 10)        # those well inside first
-        distance = torch.cat([part[:, None].residual(z).square().mean(2)
+        distance = torch.cat([part.size(part[:, None].residual(z))
                               for part in wanted.split(max(1, 2**24 // z.numel()))])
     nearest = distance.topk(min(count, len(known)), largest=False).indices
     return nearest[:, torch.arange(count) % nearest.shape[1]]
@@ -184,7 +184,8 @@ def nearest_known(x:Tensor,           # (N, S, dx) rows of the bank
                   misfit:Misfit,      # how measurements are compared
                  ) -> tuple[Tensor, Tensor]:   # (N, 1, dx), and (N, 1) its mean squared misfit
     "The row whose measurement is nearest"
-    measured = misfit(known, as_wish(wish)[:, None]).square().mean(-1).nan_to_num(torch.inf)
+    wish = as_wish(wish)
+    measured = wish.size(misfit(known, wish[:, None])).nan_to_num(torch.inf)
     nearest = measured.argmin(1, keepdim=True)
     row = x.gather(1, nearest[..., None].expand(-1, -1, x.shape[2]))
     return row, measured.gather(1, nearest)
@@ -359,6 +360,7 @@ class NeuralAdjoint(SurrogateMethod):
             row, missed = nearest_known(starts.to(x), known, wish, self.misfit)
             noise = self.noise()
             value = missed + noise - (error - noise).clamp_min(0)
+            if not wish.exact: value = missed          # others are expected with all of their doubt
             # noise as large as all that is wrong is no noise: a row that meets the wish is first
             if noise >= error: value = value.masked_fill(missed <= enough, -torch.inf)
             x, misfit = torch.cat([x, row], 1), torch.cat([misfit, value], 1)

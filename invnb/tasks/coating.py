@@ -93,6 +93,7 @@ def draw_coating(x:Tensor,       # (n, 2 layers) designs; the films of the first
     axis = ("wavelength (nm)", coating_wavelengths)
     curves = coating_reflectance(x, angle, polarisation)
     draw_spectra(axis, curves, y, "reflectance", ax)
+    ax.set_yticks((0, .5, 1))
     inset = ax.inset_axes((.08, .71, .86, .26))
     films = x[:8].double().cpu()
     for i, row in enumerate(films):
@@ -120,7 +121,7 @@ def coating(layers:int=6,             # films
     if polarisation not in ("s", "p", "mean"):
         raise ValueError(f"polarisation: expected 's', 'p' or 'mean', got {polarisation!r}")
     names = list(chain(*[(f"material {i}", f"film {i} (nm)") for i in range(1, layers + 1)]))
-    box = [[0., 20.] * layers, [len(coating_materials) - 1., 200.] * layers]
+    box = [[0., 20.] * layers, [len(coating_materials) - 1., 120.] * layers]
     space = Space(box, names, choices={name: coating_materials for name in names[::2]})
     simulate = partial(coating_reflectance, angle=angle, polarisation=polarisation)
     return Task("coating", simulate, space,
