@@ -169,11 +169,11 @@ class Scaled:
 
     def wanted(self, wish:Wish,        # (N, dy) in the units of y
               ) -> Wish:               # (N, dy) in deviations of y
-        "What a search asks for: inside of an interval by two deviations of the surrogate's error"
+        "What a search asks for: inside of an interval by five deviations of the surrogate's error"
         scaled = self.measure(wish)
         if wish.exact: return scaled
         wrong = (1 - self.net.r2.to(self.unit)).clamp(0, 1).nan_to_num(0.).sqrt()
-        return scaled.inside(2 * wrong * self.unit / self.usual)
+        return scaled.inside(5 * wrong * self.unit / self.usual)
 
     def measure(self, y:_Y,            # (n, dy) in the units of y; or a wish
                ) -> _Y:                # (n, dy) in deviations of y
