@@ -1264,4 +1264,4 @@ d = { 'settings': { 'branch': 'main',
                             'invnb.wish.Wish.turning': ('ground/wish.html#wish.turning', 'invnb/wish.py'),
                             'invnb.wish.Wish.unwound': ('ground/wish.html#wish.unwound', 'invnb/wish.py'),
                             'invnb.wish.as_wish': ('ground/wish.html#as_wish', 'invnb/wish.py'),
-                            'invnb.wish.ends': ('ground/wish.html#ends', 'invnb/wish.py')}}}
+                            'invnb.wish.one_end': ('ground/wish.html#one_end', 'invnb/wish.py')}}}

@@ -198,7 +198,8 @@ def _in_order(frame:Any, names:tuple[str, ...]) -> Any:
 def _turns(given:Any, dy:int) -> Tensor:
     "A full turn for each column of y; infinity where it is no angle"
     if given is None: return torch.full((dy,), torch.inf, dtype=torch.float64)
-    turns = torch.as_tensor(np.asarray(given, dtype=float))
+    numbers = given.detach().cpu() if isinstance(given, Tensor) else given
+    turns = torch.as_tensor(np.asarray(numbers, dtype=float))
     if turns.shape == (dy,) and (turns > 0).all(): return turns
     raise ValueError(f"turns: expected ({dy},) numbers above 0, infinity for what is no angle, "
                      f"got {given!r}")

@@ -180,7 +180,10 @@ def revived(cls:type[_M],            # what the model should be
             if isinstance(part, Model): part.misfit = model.misfit
     model.net = getattr(model, "made", model.build)(**model.sizes)
     learned = safetensors.torch.load(tensors)
-    if "measured" in learned: model.net.register_buffer("measured", learned["measured"].clone())
+    for name, value in learned.items():          # of methods that complete wishes
+        where, _, what = name.rpartition(".")
+        if what == "measured":
+            model.net.get_submodule(where).register_buffer("measured", value.clone())
     model.net.load_state_dict(learned)
     model.net.eval().requires_grad_(False)
     return model

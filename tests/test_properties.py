@@ -351,7 +351,7 @@ def test_tasks(task):
         assert equal(task.prior(6, stream(seed)), task.prior(6, stream(seed))) and task.prior(6, stream(seed)).shape == (6, task.dx)
         assert equal(task.targets(3, seed), task.targets(3, seed)) and task.targets(3, seed).shape == (3, y.shape[1]) and task.targets(3, seed).isfinite().all()
         data = task.sample(20, seed)
-        assert equal(data.x, task.sample(20, seed).x) and not equal(data.x, task.sample(20, seed + 1).x) and equal(data.bounds, task.bounds)
+        assert equal(data.x, task.sample(20, seed).x) and not equal(data.x, task.sample(20, seed + 1).x) and equal(data.bounds.to(task.bounds), task.bounds)
         assert torch.allclose(task.simulate(data.x), data.y, atol=1e-5)
         assert not (data.y[:, None] == task.targets(20, seed)).all(2).any()                                            # no target is a row of the table
     with pytest.raises(ValueError, match="^x: expected"): task.simulate(torch.zeros(3, task.dx + 1))
@@ -1111,6 +1111,10 @@ def test_value_and_jacobian(n, dx, dy, seed):
     trial, free = pure(box_step, at, J, r, damping), at + step
     calm = (free.abs() <= 1).all(1)
     assert (trial.abs() <= 1).all() and torch.allclose(trial[calm], free[calm], atol=1e-9)
+    inside_, way = Wish(r - .1, r + .1), normal(seed + 5, n, dx).double()
+    held, room = held_in(inside_, r, J, way, 0*J, 0*r)
+    leaves = (J @ way[..., None])[..., 0].abs() > .1                            # these count, up to the end of the interval
+    assert equal(held, torch.where(leaves[..., None], J, 0*J)) and torch.allclose(room, torch.where(leaves, .1*(J @ way[..., None])[..., 0].sign(), 0.), atol=1e-9)
     e, u = normal(seed + 2, n, 4, dy).double(), normal(seed + 3, n, 4, dx).double()
     slope = pure(error_slope, u, e, u[:, 0], e[:, 0], torch.ones(n, 4, dtype=torch.bool), 1.)
     assert slope.shape == (n, dy, dx) and slope.isfinite().all() and torch.allclose(error_slope(u, e, u[:, 0], e[:, 0], torch.zeros(n, 4, dtype=torch.bool), 1.), torch.zeros(n, dy, dx).double())
@@ -1251,10 +1255,10 @@ def test_robust_candidates(n, seed, from_rows):
     method, wanted = NeuralAdjoint(made().surrogate).fit(made().data, progress=False), made().data.y[:3]
     method.starts, method.tolerance = "data" if from_rows else "uniform", [.1, 0., .05]
     x = robust_candidates(method, wanted, n, stream("robust", seed))
-    assert x.shape == (3, n, 3) and equal(x, method.candidates(wanted, n, stream("robust", seed)))
+    assert x.shape == (3, n, 3) and equal(x, method.candidates(Wish.exactly(wanted), n, stream("robust", seed), None))
     low, high = method.net.bounds
     assert (x >= low).all() and (x <= high).all()
-    nominal = method.nominal_candidates(wanted, n, stream("robust", seed))
+    nominal = method.nominal_candidates(Wish.exactly(wanted), n, stream("robust", seed))
     offsets = rob.as_tolerance(method.tolerance, 3) * rob.building_errors(3, 64, 1)
     first, other = (rob.built_error(method.net.surrogate, z[:, :1].to(x), wanted.to(x), offsets.to(x), method.misfit) for z in (x, nominal))
     assert (first <= 1.2*other + method.net.surrogate.error + 1e-6).all()
@@ -1301,7 +1305,7 @@ def test_bank(rows, dx, size, seed):
     more = imagine(data, net, data.bounds, stream(seed))
     assert len(more) == 2*len(data) and equal(more.held[0], data.held[0]) and torch.allclose(net(more.x[len(data):]), more.y[len(data):])
     ask = lambda x: x[:, :1]*2
-    found = pure(least_squares_search, ask, data.x[0], torch.tensor([.7]), torch.tensor([[0.]*3, [1.]*3]), 1.)
+    found = pure(least_squares_search, ask, data.x[0], lambda y: .7 - y, torch.tensor([[0.]*3, [1.]*3]))
     assert torch.allclose(ask(found[None]), torch.tensor([[.7]]), atol=1e-3) and ((found >= 0) & (found <= 1)).all() and issubclass(Spent, Exception)
 
 def test_a_measured_row_is_the_answer_where_the_surrogate_is_poor():
@@ -1809,7 +1813,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "compare checksum Record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
     "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
-    " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step bank_measurements moved_into completed expected_miss": "pieces of methods: Method.propose and Method.search check",
+    " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss": "pieces of methods: Method.propose and Method.search check",
     "Search Till.__call__": "what a method has bought",
     "spans_decades Misfit Misfit.__call__ Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
     "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares"

@@ -46,7 +46,8 @@ def building_errors(dx:int,       # columns of a design
                    ) -> Tensor:   # (n, dx) float64, in standard deviations
     "Evenly scattered errors and their opposites, of mean 0 and covariance 1"
     half = max(-(-check_count("n", n) // 2), dx)
-    normal = scipy.stats.qmc.MultivariateNormalQMC(np.zeros(dx), engine=scipy.stats.qmc.Halton(dx, rng=seed))
+    qmc = scipy.stats.qmc
+    normal = qmc.MultivariateNormalQMC(np.zeros(dx), engine=qmc.Halton(dx, rng=seed))
     e = torch.from_numpy(normal.random(half))
     whiten = torch.linalg.cholesky(e.T @ e / half)
     e = torch.linalg.solve_triangular(whiten, e.T, upper=False).T
@@ -255,7 +256,8 @@ def production_errors(simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, dy)
     if len(wanted) not in (1, len(designs)):
         raise ValueError(f"target: expected one row or {len(designs)}, got {len(wanted)}")
     dx = designs.shape[1]
-    normal = scipy.stats.qmc.MultivariateNormalQMC(np.zeros(dx), engine=scipy.stats.qmc.Halton(dx, rng=seed))
+    qmc = scipy.stats.qmc
+    normal = qmc.MultivariateNormalQMC(np.zeros(dx), engine=qmc.Halton(dx, rng=seed))
     e = torch.from_numpy(normal.random(check_count("n", n)))
     pieces = designs[:, None] + as_tolerance(tolerance, dx) * e
     y = as_matrix("simulate", simulate(pieces.flatten(0, 1)), width=wanted.shape[1],
