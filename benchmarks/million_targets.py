@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.profiler import ProfilerActivity, profile
 
 from invnb.core import no_bars
 from invnb.use.many_targets import propose_to_file
@@ -33,9 +33,8 @@ def main(N):
     print(f"surrogate for {10 * N:,} calls: {method.surrogate.why}")
     targets = task.targets(N, 7)
     print(f"{N} targets, {torch.get_num_threads()} threads; peak memory before: {peak():.0f} MiB")
-    counter = FlopCounterMode(display=False)
-    with counter, no_bars(): method.propose(targets[:10_000], 1)
-    flops = counter.get_total_flops() / 10_000
+    with profile(activities=[ProfilerActivity.CPU], with_flops=True) as counter, no_bars(): method.propose(targets[:10_000], 1)
+    flops = sum(event.flops for event in counter.key_averages()) / 10_000
     before = matrix_speed(method.chunk, 128)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()

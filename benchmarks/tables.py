@@ -10,7 +10,7 @@ Learning: R^2 of rows on unseen folds (mean over columns of y), `Surrogate` besi
 Wishes: the table is cut into two halves, by designs. From one half come the rows that may be used; measurements of the other half are wished for, and judges that learned from that other half alone say what each design measures. Then the halves change places.
 So no judge has seen a row that a design was found from: a judge who has learned the nearest row by heart says of it that it is met to the digit. What is reported is the median distance from the wish, in deviations of y, and the difference of these medians to each alternative with its 95 % interval (bootstrap over wishes).
 
-Parts are independent and run in `--jobs` processes, each on one core; `--part learning` or `--part wishes` does one of the two."""
+Parts are independent and run in `--jobs` processes, each on one core; `--part learning` or `--part wishes` does one of the two. Wishes are different from each other: two thirds of a table may say the same."""
 import argparse
 import json
 import time
@@ -130,7 +130,8 @@ def wishes_met(x, y, half, side, wishes, seed):
     "How far designs are from wishes, as judges say that saw none of the rows from which the designs were found: (designs, judges, wishes)"
     known, usual = half == side, np.where(y.std(0) > 0, y.std(0), 1)
     a, b, rest = x[known], y[known], np.flatnonzero(~known)
-    wanted = y[np.random.default_rng([seed, side]).permutation(rest)[:wishes]]
+    mixed = np.random.default_rng([seed, side]).permutation(rest)
+    wanted = y[mixed[np.sort(np.unique(y[mixed], axis=0, return_index=True)[1])][:wishes]]       # a wish that comes back tells nothing new
     close = np.argmin([away(b, one, usual) for one in wanted], 1)
     method = NeuralAdjoint().fit(Data(a, b), progress=False)
     many = np.random.default_rng([seed, side, 1]).uniform(a.min(0), a.max(0), (10_000, x.shape[1]))

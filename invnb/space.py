@@ -77,6 +77,7 @@ def words(text:str,               # a rule
         raise ValueError(f"rules: expected names among {known}, got {strange[0]!r} in {text!r}")
     return found
 
+# %% ../nbs/ground/03_space.ipynb #816d2afe
 def parse_rule(text:str,              # "a + b == 1", "0.2 <= a <= b" or "at most 2 of a, b, c"
                names:Sequence[str],   # of all columns
               ) -> list[Rule|Few]:    # one for each comparison
@@ -273,6 +274,7 @@ def choice_words(space:Space,     # that has choices
         raise ValueError(f"choices: expected different words for {name!r}, got {words}")
     return words
 
+# %% ../nbs/ground/03_space.ipynb #d84c8aea
 def check_space(space:Space,      # whose rules are checked
                ) -> None:
     "A `ValueError` where no design keeps all rules, which names the first that leaves none"
@@ -452,6 +454,7 @@ def sample(self:Space,
         if sum(map(len, found)) >= n: return torch.cat(found)[:n]
     raise ValueError(f"allowed: expected some of {1000 * n} designs, got none")
 
+# %% ../nbs/ground/03_space.ipynb #743adc4a
 def permits(space:Space,      # whose `allowed` is asked
             x:Tensor,         # (n, dx) designs
            ) -> Tensor:       # (n,) of bool
@@ -510,6 +513,7 @@ def space_from(facts:Mapping[str, Any],    # what `facts` gave, or JSON made of 
     box = torch.tensor(facts["bounds"], dtype=torch.float64)
     return Space(**{**facts, "bounds": box})
 
+# %% ../nbs/ground/03_space.ipynb #bb420fe8
 @patch
 def table(self:Space,
           x:object,              # (n, dx) designs

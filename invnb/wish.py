@@ -185,6 +185,7 @@ def slopes(self:Wish,
     active = ((y < lower) | (y > upper) | (lower == upper)).to(y)
     return active if factor is None else active * factor.to(y)
 
+# %% ../nbs/ground/04_wish.ipynb #8e0d017b
 @patch
 def size(self:Wish,
          missing:Tensor,   # (..., dy) what `residual` gave
@@ -284,17 +285,21 @@ def turning(self:Wish,
 
 @patch
 def __len__(self:Wish) -> int: return len(self.lower)
+
 @patch
 def __getitem__(self:Wish,
                 rows:Any,    # whatever chooses rows of a tensor
                ) -> Wish:
     return self.apply(lambda part: part[rows])
+
+# %% ../nbs/ground/04_wish.ipynb #a8ab3126
 @patch
 def split(self:Wish,
           size:int,    # wishes in a part, at most
          ) -> list[Wish]:
     "Parts of at most `size` wishes"
     return [self[first:first + size] for first in range(0, len(self), size)]
+
 @patch
 def repeat_interleave(self:Wish,
                       times:int,   # how often
@@ -302,17 +307,21 @@ def repeat_interleave(self:Wish,
                      ) -> Wish:
     "Each wish so many times, one after the other"
     return self.apply(lambda part: part.repeat_interleave(times, dim))
+
 @patch
 def to(self:Wish,
        *where:Any,    # a device, a type of number, or a tensor that has both
       ) -> Wish:
     "The same on another device, or in another precision"
     return self.apply(lambda part: part.to(*where))
+
 @patch
 def double(self:Wish) -> Wish:
     "The same in float64"
     return self.to(torch.float64)
+
 @patch(as_prop=True)
 def shape(self:Wish) -> torch.Size: return self.lower.shape
+
 @patch(as_prop=True)
 def device(self:Wish) -> torch.device: return self.lower.device

@@ -74,7 +74,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.wish": "wishes: tests/test_spaces.py",
     "invnb.encoding": "choices and angles: tests/test_spaces.py and its notebook",
     "invnb.methods.values": "a search among values: tests/test_spaces.py compares it with all combinations",
-    "EncodedNet learn_encoded expected_miss completed moved_into check_query free_directions plain_targets bank_in": "wishes and spaces in methods: tests/test_spaces.py",
+    "EncodedNet learn_encoded expected_miss completed moved_into check_query free_directions plain_targets bank_in descended": "wishes and spaces in methods: tests/test_spaces.py",
     "invnb.tasks.coating": "films: its notebook compares them with closed forms",
     "invnb.tasks.ink": "colours: its notebook compares them with what is known of inks and light",
     "invnb.parallel": "processes: tests/test_faults.py and its notebook",

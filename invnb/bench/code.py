@@ -179,6 +179,7 @@ def words(code:types.CodeType,  # compiled
     inner = [words(part) for part in code.co_consts if isinstance(part, types.CodeType)]
     return set(code.co_names).union(*inner)
 
+# %% ../../nbs/bench/03_code.ipynb #9a25f540
 def text_of(function:types.FunctionType,  # whose source is asked for
             ) -> str:
     "What it says, from its source; its name where that cannot be had"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['rank_apart', 'spread_out', 'uniform_starts', 'make_bank', 'nearest_rows', 'bank_in', 'bank_measurements',
            'other_starts', 'best_bases', 'nearest_known', 'local_doubt', 'first_apart', 'plain_targets',
-           'robust_candidates', 'NeuralAdjoint', 'neural_adjoint_paper']
+           'robust_candidates', 'descended', 'NeuralAdjoint', 'neural_adjoint_paper']
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #8eb7feea
 import math
@@ -252,6 +252,49 @@ def robust_candidates(method:"NeuralAdjoint",  # fitted, with a tolerance
         found.append(first_apart(x, error, n, net, method.apart, method.alike))
     return torch.cat(found)
 
+# %% ../../nbs/methods/02_neural_adjoint.ipynb #23c47dfd
+def descended(method:"NeuralAdjoint",    # fitted
+              wish:Wish,                 # (N, dy) what is wanted
+              n:int,                     # candidates a target
+              count:int,                 # starts a target
+              rows:tuple[Tensor, Tensor, Tensor],   # bank_in, and bank_measurements
+              generator:Generator,       # where random numbers come from
+              space:Space|None=None,     # where designs may lie; None: in the box
+             ) -> Tensor:                # (N, n, dx)
+    "From starts to candidates, best first"
+    net, known = method.net, torch.empty(0)
+    bounds = space.bounds.to(net.bounds) if space else net.bounds
+    where = (bounds, method.misfit) if space is None else (bounds, method.misfit, space)
+    def solve(x:Tensor, wish:Wish) -> Tensor:
+        return method.solver(net.surrogate, x.to(net.bounds), wish, *where)
+    if method.starts == "data":
+        bank, measured, expected = rows
+        nearest = nearest_rows(expected, wish, count, method.misfit)
+        starts, known = bank[nearest], measured[nearest]
+    else: starts = other_starts(method.starts, wish, count, bounds, generator, space)
+    x = moved_into(space, solve(starts, wish))
+    # misfits below this are alike: of such designs, that of the nearest start comes first
+    error = net.surrogate.error.nan_to_num(0.)
+    enough = getattr(method.solver, "enough", 0.) * error
+    expect = lambda x, wish=wish: method.doubtful_error(x, wish, enough)
+    if space and (space.few or space.discrete.any()):
+        x = search_values(space, x, wish, expect, solve)
+    misfit = expect(x)
+    if not method.apart:
+        best = misfit.argsort(dim=1, stable=True)[:, :n]
+        return x.gather(1, best[..., None].expand(-1, -1, x.shape[2]))
+    if n > 1 and isinstance(method.solver, LevenbergMarquardt):
+        base = best_bases(x, misfit, method.alike * error)
+        more = moved_into(space, spread_out(net.surrogate, base, wish, bounds, method.misfit))
+        x, misfit = torch.cat([x, more], 1), torch.cat([misfit, expect(more)], 1)
+    if len(known):                            # the nearest row itself, which has no doubt
+        row, missed = nearest_known(starts.to(x), known, wish, method.misfit)
+        noise = method.noise()
+        value = missed + noise - (error - noise).clamp_min(0)
+        if not wish.exact: value = missed          # others are expected with all of their doubt
+        x, misfit = torch.cat([x, row], 1), torch.cat([misfit, value], 1)
+    return first_apart(x, misfit, n, net, method.apart, method.alike)
+
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #b3703e02
 _Solver = Callable[..., Tensor]  # called as AdamSearch is
 _Box = Tensor | Sequence[Sequence[float]]
@@ -320,51 +363,8 @@ class NeuralAdjoint(SurrogateMethod):
         bank, known = bank_in(self.net, space)
         rows = bank, known, bank_measurements(self.net, bank, known, self.chunk)
         parts = wish.split(max(1, self.chunk // count))
-        return torch.cat([self.descend(part, n, count, rows, stream(seed, i), space)
+        return torch.cat([descended(self, part, n, count, rows, stream(seed, i), space)
                           for i, part in enumerate(progress_bar(parts, "search", "part"))])
-
-    def descend(self, wish:Wish,           # (N, dy) what is wanted
-                n:int,                     # candidates a target
-                count:int,                 # starts a target
-                rows:tuple[Tensor, Tensor, Tensor],   # bank_in, and bank_measurements
-                generator:Generator,       # where random numbers come from
-                space:Space|None=None,     # where designs may lie; None: in the box
-               ) -> Tensor:                # (N, n, dx)
-        "From starts to candidates, best first"
-        net, known = self.net, torch.empty(0)
-        bounds = space.bounds.to(net.bounds) if space else net.bounds
-        where = (bounds, self.misfit) if space is None else (bounds, self.misfit, space)
-        def solve(x:Tensor, wish:Wish) -> Tensor:
-            return self.solver(net.surrogate, x.to(net.bounds), wish, *where)
-        if self.starts == "data":
-            bank, measured, expected = rows
-            nearest = nearest_rows(expected, wish, count, self.misfit)
-            starts, known = bank[nearest], measured[nearest]
-        else: starts = other_starts(self.starts, wish, count, bounds, generator, space)
-        x = moved_into(space, solve(starts, wish))
-        # misfits below this are alike: of such designs, that of the nearest start comes first
-        error = net.surrogate.error.nan_to_num(0.)
-        enough = getattr(self.solver, "enough", 0.) * error
-        expect = lambda x, wish=wish: self.doubtful_error(x, wish, enough)
-        if space and (space.few or space.discrete.any()):
-            x = search_values(space, x, wish, expect, solve)
-        misfit = expect(x)
-        if not self.apart:
-            best = misfit.argsort(dim=1, stable=True)[:, :n]
-            return x.gather(1, best[..., None].expand(-1, -1, x.shape[2]))
-        if n > 1 and isinstance(self.solver, LevenbergMarquardt):
-            base = best_bases(x, misfit, self.alike * error)
-            more = moved_into(space, spread_out(net.surrogate, base, wish, bounds, self.misfit))
-            x, misfit = torch.cat([x, more], 1), torch.cat([misfit, expect(more)], 1)
-        if len(known):                            # the nearest row itself, which has no doubt
-            row, missed = nearest_known(starts.to(x), known, wish, self.misfit)
-            noise = self.noise()
-            value = missed + noise - (error - noise).clamp_min(0)
-            if not wish.exact: value = missed          # others are expected with all of their doubt
-            # noise as large as all that is wrong is no noise: a row that meets the wish is first
-            if noise >= error: value = value.masked_fill(missed <= enough, -torch.inf)
-            x, misfit = torch.cat([x, row], 1), torch.cat([misfit, value], 1)
-        return first_apart(x, misfit, n, net, self.apart, self.alike)
 
     def doubtful_error(self, x:Tensor,        # (N, S, dx) designs
                        wish:Wish,             # (N, dy) what is wanted

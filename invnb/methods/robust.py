@@ -198,6 +198,7 @@ class Anchored(Scattered):
         more = same.unit.new_ones(starts.shape[2])
         return wish, Misfit(torch.cat([same.unit, more]), torch.cat([same.log, more == 0]))
 
+# %% ../../nbs/methods/02_robust.ipynb #9be102bd
 def settled(solver:Callable[..., Tensor],  # as AdamSearch or LevenbergMarquardt
             net:SurrogateNet,     # a surrogate's network
             starts:Tensor,        # (N, S, dx) designs

@@ -143,6 +143,7 @@ def learn_several(surrogate:Surrogate,          # whose settings count
     judged = Judged(rows, expected, fitted[plain].judged.shape)
     return join_several(surrogate, data, [fitted[i] for i in order], network, shares, judged)
 
+# %% ../../nbs/methods/01_surrogate.ipynb #625e15c6
 def join_several(surrogate:Surrogate,                    # who will ask them
                  data:Data,                              # from which they learned
                  processes:list[GaussianProcess],        # fitted; the first one has no layers
@@ -197,6 +198,7 @@ def expected_miss(wish:Wish,        # (..., dy) what is wanted
     if factor is not None: miss = miss * factor.to(y).square()
     return miss.amax(-1) if wish.worst else miss.mean(-1)
 
+# %% ../../nbs/methods/01_surrogate.ipynb #c95defcc
 @dataclass
 class SurrogateMethod(Method):
     "A method that asks a frozen surrogate; subclasses define `candidates`, and extend the rest"

@@ -202,6 +202,7 @@ class Rows:
         z[measured], doubt[measured] = self.z[row[measured]], self.doubt(row[measured])
         return measured
 
+# %% ../../nbs/use/00_judge.ipynb #9feb9c12
 def known_rows(data:Data,            # the table
                judge:AnySurrogate,   # fitted to it
               ) -> Rows:

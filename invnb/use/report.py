@@ -59,6 +59,7 @@ def _quality_text(solver:Solver, width:int) -> list[str]:
 
 def _short(name:str) -> str: return name if len(name) <= 16 else f"{name[:7]}...{name[-6:]}"
 
+# %% ../../nbs/use/00_report.ipynb #bc8c18e3
 def _best(solver:Solver, found:pd.DataFrame, nearest:np.ndarray|None, width:int, most:int
          ) -> pd.DataFrame:
     "The first candidates, with as many columns as fit"

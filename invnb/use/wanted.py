@@ -134,6 +134,7 @@ def _given_cell(table:Table, cell:Any) -> float|str|None:
     value = table.number(cell)
     return str(cell).strip() if value is None else value
 
+# %% ../../nbs/use/00_wanted.ipynb #9f512ada
 def _with_decimals(table:Table, y:Sequence[str]) -> Table:
     "The decimal mark, where only conditions show it"
     columns = [table.frame[name] for name in y if table.frame[name].dtype != float]
