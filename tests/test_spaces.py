@@ -206,16 +206,22 @@ def test_the_search_among_values_finds_the_best():
         def expect(x, wish):
             asked[0] += x.shape[1]
             return wish[:, None].error(forward(x))
-        def solve(x, wish):
-            u = x.clone()
+        def solve(x, wish):                                             # damped steps; a column at its bound that would leave the box is held
+            u, damping = x.clone(), torch.full(x.shape[:2], 1e-2, dtype=torch.float64)
             for _ in range(8):
                 with torch.enable_grad():
                     v = u.detach().requires_grad_()
                     r = wish[:, None].residual(forward(v))
                     rows = torch.stack([torch.autograd.grad(r[..., j].sum(), v, retain_graph=True)[0][..., 3:] for j in range(3)], -2)
                 asked[0] += x.shape[1]
-                gram = rows.mT @ rows + 1e-6 * torch.eye(2, dtype=torch.float64)
-                u[..., 3:] = (u[..., 3:] - torch.linalg.solve(gram, (rows.mT @ r.detach()[..., None]))[..., 0]).clamp(-1, 1)
+                at, r = u[..., 3:], r.detach()
+                slope = (rows.mT @ r[..., None])[..., 0]
+                free = ~((at >= 1) & (slope < 0) | (at <= -1) & (slope > 0))
+                rows = rows * free[..., None, :]
+                gram = rows.mT @ rows + torch.diag_embed(damping[..., None] + (~free).double())
+                new = torch.cat([u[..., :3], (at - torch.linalg.solve(gram, slope * free)).clamp(-1, 1)], -1)
+                better = wish[:, None].error(forward(new)) < wish[:, None].error(forward(u))
+                u, damping = torch.where(better[..., None], new, u), torch.where(better, damping / 4, damping * 4)
             return u
         found = search_values(space, space.nearest(solve(start, wish)[0])[None], wish, expect, solve)
         best = float(expect(found, wish).amin())
@@ -227,4 +233,4 @@ def test_the_search_among_values_finds_the_best():
         grid[:, 3:] = torch.cartesian_prod(side, side).repeat(len(every), 1)
         fine = float(expect(solve(grid[expect(grid[None], wish).topk(20, largest=False).indices[0]][None], wish), wish).amin())
         solved += best <= fine * (1 + 1e-6) + 1e-9
-    assert solved >= 24, (solved, calls)                                # measured: 167 of 200, with 5,000 calls each
+    assert solved >= 35, (solved, calls)                                # measured: 388 of 400, with 13,300 calls each

@@ -56,7 +56,7 @@ def search_values(space:Space,                               # where designs may
     "Other values for the columns that have few, and the rest solved again"
     every, changes = all_values(space), variants(space, x[0, :1]).shape[1]
     if not changes: return x
-    many = keep * changes if every is None else 4 * len(every)
+    many = keep * changes if every is None else 12 * len(every)
     few = max(1, size // many)
     if len(x) > few:
         parts = [search_values(space, a, b, expect, solve, keep, rounds, size)
@@ -69,9 +69,9 @@ def search_values(space:Space,                               # where designs may
         return moved_into(space, solve(first(tried, expect(tried, wish), n), wish)).to(x)
     value = expect(x, wish)
     if every is not None:
-        base = first(x, value, 4)[:, :, None].expand(-1, -1, len(every), -1)
+        base = first(x, value, 12)[:, :, None].expand(-1, -1, len(every), -1)
         tried = torch.where(every.isnan().to(x.device), base, every.to(x).nan_to_num(0.))
-        x = torch.cat([x, improved(moved_into(space, tried.flatten(1, 2)).to(x), 20 * keep)], 1)
+        x = torch.cat([x, improved(moved_into(space, tried.flatten(1, 2)).to(x), 60 * keep)], 1)
         value, rounds = expect(x, wish), rounds // 4
     open_ = value.clone()                                # infinite where variants were tried
     for _ in range(rounds):
@@ -83,7 +83,9 @@ def search_values(space:Space,                               # where designs may
         new = improved(tried, 2 * keep)
         gain = expect(new, wish)
         x, value, open_ = (torch.cat(pair, 1) for pair in ((x, new), (value, gain), (open_, gain)))
-    return x
+    last = x
+    for n in (4 * keep, keep, keep, keep): last = improved(last, n)     # solved to the end
+    return torch.cat([x, last], 1)
 
 def combination(space:Space,     # some of whose columns have few values
                 x:Tensor,        # (..., dx) designs
