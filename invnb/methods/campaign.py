@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Questions', 'paired', 'Best', 'Pending', 'Campaign', 'Rounds', 'drive', 'Stopped', 'questions']
 
-# %% ../../nbs/methods/00_campaign.ipynb #a3ca7486
+# %% ../../nbs/methods/00_campaign.ipynb #2ee4a47e
 import math
 from contextvars import copy_context
 from queue import SimpleQueue
@@ -22,7 +22,7 @@ from ..misfit import Misfit
 from ..space import Space, as_designs
 from ..wish import Wish
 
-# %% ../../nbs/methods/00_campaign.ipynb #1240f462
+# %% ../../nbs/methods/00_campaign.ipynb #200462cc
 def paired(told:Tensor,      # (r, dx) designs that came back
            out:Tensor,       # (p, dx) designs that are out
            near:Tensor,      # (p, dx) a difference that is rounding
@@ -43,7 +43,7 @@ def paired(told:Tensor,      # (r, dx) designs that came back
         if apart[j] <= 1: place[i], free[j] = j, False
     return place
 
-# %% ../../nbs/methods/00_campaign.ipynb #736ccb46
+# %% ../../nbs/methods/00_campaign.ipynb #0fc2ea31
 class Best(NamedTuple):
     "The best of all that was told, for each target"
     x:Tensor         # (N, dx) designs; NaN where nothing was told
@@ -189,18 +189,19 @@ class Campaign:
             for j, rows in enumerate(part):
                 if len(rows) > 1: mean[j] = y[rows].mean(0)
             wish, misfit = self._wanted[:, None], self.misfit
-            value, j = (misfit.error(mean, wish) if misfit else wish.error(mean)).min(1)
-            better, who = value < self._best.error, first[j]
-            for old, new in zip(self._best, (x[who], mean[j], value)): old[better] = new[better]
+            value, at = (misfit.error(mean, wish) if misfit else wish.error(mean)).min(1)
+            better, who = value < self._best.error, first[at]
+            for old, new in zip(self._best, (x[who], mean[at], value)): old[better] = new[better]
             self._who[better] = who[better]
 
-# %% ../../nbs/methods/00_campaign.ipynb #c8eb5120
+# %% ../../nbs/methods/00_campaign.ipynb #b6028d7f
 Questions = Generator[tuple[Tensor, Tensor], Tensor, None]   # says designs and who pays for each
 
 class Rounds(Campaign):
     "A campaign of a method: its rounds say what to ask, and are sent what was told"
-    def __init__(self, rounds:Questions,     # see `Method.rounds`
-                 wish:Wish,                  # (N, dy) what is wanted
+    rounds:Questions       # see `Method.rounds`; to be set before anything is asked
+
+    def __init__(self, wish:Wish,            # (N, dy) what is wanted
                  dx:int,                     # columns of a design
                  space:Space|None=None,      # where designs may lie
                  misfit:Misfit|None=None,    # how columns are compared
@@ -208,10 +209,10 @@ class Rounds(Campaign):
                  budget:int|None=None,       # simulations a target may have
                 ):
         super().__init__(wish, dx, space, misfit, tolerance, budget)
-        self.rounds, self.over = rounds, False
+        self.over = False                     # the method asks nothing more
         self._question:tuple[Tensor, Tensor]|None = None
-        self._unused = list[int]()            # rows that no round has seen
-        self._seen = 0
+        self._unused = list[int]()            # rows that are no answer in any round so far
+        self._seen = self._answered = self._heard = 0     # so many rows
 
     def choose(self, n:int|None) -> tuple[Tensor, Tensor]:
         "Of the round that is being asked: the first for each target, then the second for each, ..."
@@ -269,11 +270,23 @@ class Rounds(Campaign):
         rows = torch.tensor(self._unused)
         place = self._paired(x[rows], payer[rows])
         used = place >= 0
-        at, assert_ = place[used], self._question
-        assert assert_ is not None
+        if not used.any(): return
+        at, question = place[used], self._question
+        assert question is not None
         self._answer[at], self._known[at] = y[rows[used]], True
-        payer[rows[used]] = assert_[1][at]
+        payer[rows[used]] = question[1][at]
         self._unused = rows[~used].tolist()
+        self._answered = max(self._answered, int(rows[used].max()) + 1)
+
+    def unasked(self) -> tuple[Tensor, Tensor]:      # (h, dx), (h, dy)
+        "What nobody asked for, told before the last answer that a round got, and not said yet"
+        x, y, payer = self._all()
+        asked, until = (payer >= 0).nonzero()[:, 0], self._answered
+        if not until: until = int(asked[0]) if len(asked) else len(x)     # before the first round
+        rows = slice(self._heard, max(until, self._heard))
+        self._heard = rows.stop
+        nobody = payer[rows] < 0
+        return x[rows][nobody], y[rows][nobody]
 
     def _go_on(self) -> None:
         "Take the answers in, and begin the next round when this one is answered"
@@ -297,7 +310,7 @@ def drive(campaign:Campaign,                           # that has just been star
     while len(x := campaign.ask(many())):
         campaign.tell(x, buy(x, campaign.pending.payer))
 
-# %% ../../nbs/methods/00_campaign.ipynb #80238053
+# %% ../../nbs/methods/00_campaign.ipynb #617023f5
 class Stopped(BaseException): "Nobody will answer any more"
 
 def questions(run:Callable[[Callable[[Tensor], Tensor]], Any],   # calls the function that it gets

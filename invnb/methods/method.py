@@ -196,6 +196,7 @@ def moved_into(space:Space|None,    # None: a box, where they are
 class Method(Model):
     "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
     exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
+    listens = False        # True: `rounds` is also given the campaign, see `Rounds.unasked`
     completes = False      # True: it asks for whole measurements, so a wish is completed first
     precision:ClassVar[torch.dtype|None] = torch.float32   # of its data; None: as they are
 
@@ -258,8 +259,11 @@ class Method(Model):
                  budget:int,                     # simulations a target may have
                 ) -> Campaign:
         "The rounds of this method, to be asked and told"
-        rounds = self.rounds(wish, budget, stream(type(self).__name__, "propose", seed), space)
-        return Rounds(rounds, wish, self.sizes["dx"], space, self.misfit, tolerance, budget)
+        made = Rounds(wish, self.sizes["dx"], space, self.misfit, tolerance, budget)
+        generator = stream(type(self).__name__, "propose", seed)
+        more = dict(campaign=made) if self.listens else {}
+        made.rounds = self.rounds(wish, budget, generator, space, **more)
+        return made
 
     @classmethod
     def load(cls, folder:str|Path,               # what save wrote
