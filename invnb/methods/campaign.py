@@ -29,6 +29,7 @@ def paired(told:Tensor,      # (r, dx) designs that came back
           ) -> Tensor:       # (r,) place among those that are out; -1: none of them
     "Which of the designs that are out each one is; none is taken twice"
     if torch.equal(told, out.double()): return torch.arange(len(told))
+    if not len(out): return torch.full((len(told),), -1)
     size, told, out = near(out), told.double() + 0., out.double() + 0.      # there is one zero
     place, queues = torch.full((len(told),), -1), defaultdict[bytes, deque[int]](deque)
     for j, row in enumerate(out.numpy()): queues[row.tobytes()].append(j)
