@@ -138,7 +138,7 @@ class Campaign:
 
     def rounding(self, x:Tensor,   # (p, dx) designs
                 ) -> Tensor:       # (p, dx)
-        "Differences that say nothing: the last digits of a number, or a hundred-millionth of a box"
+        "Differences that say nothing: last digits of a number, a hundred-millionth of a box"
         digits = 3e-7 if x.dtype == torch.float32 else 1e-11
         size = x.double().abs()
         width = size.amax(0) if self.space is None else self.space.half().double().cpu()
@@ -222,16 +222,16 @@ class Rounds(Campaign):
         self._seen = self._answered = 0       # so many rows
 
     def choose(self, n:int|None) -> tuple[Tensor, Tensor]:
-        "Of the round that is being asked: the first for each target, then the second for each, ..."
+        "Of the present round: the first for each target, then the second for each, ..."
         self._go_on()
         if self._question is None: return torch.empty(0, self.dx), torch.empty(0).long()
         x, payer = self._question
         waiting = (self._open() & ~self._out).nonzero()[:, 0]
         if n is not None and n < len(waiting):
-            order = payer[waiting].argsort(stable=True)
-            count = torch.bincount(payer[waiting])
+            who = payer[waiting]
+            order, count = who.argsort(stable=True), torch.bincount(who)
             rank = torch.empty_like(order)
-            rank[order] = torch.arange(len(order)) - (count.cumsum(0) - count)[payer[waiting]][order]
+            rank[order] = torch.arange(len(order)) - (count.cumsum(0) - count)[who[order]]
             waiting = waiting[rank.argsort(stable=True)[:n].sort().values]
         self._out[waiting] = True
         return x[waiting.to(x.device)], payer[waiting]
@@ -288,7 +288,7 @@ class Rounds(Campaign):
 
     def unasked(self, first:int=0,       # number of the first row that counts
                ) -> tuple[Tensor, Tensor, int]:      # (h, dx), (h, dy); first of the next call
-        "What nobody asked for and was told before the last answer that a round got"
+        "What nobody asked for, told before the last answer that a round got"
         x, y, payer = self._all()
         asked, until = (payer >= 0).nonzero()[:, 0], self._answered
         if not until: until = int(asked[0]) if len(asked) else len(x)     # before the first round
