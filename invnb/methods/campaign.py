@@ -176,6 +176,17 @@ class Campaign:
         self._judge()
         return self._best.error <= self.tolerance
 
+    def _nearest(self, y:Tensor) -> tuple[Tensor, Tensor]:      # (g, dy) -> (N,) errors, (N,) rows
+        wish, misfit = self._wanted, self.misfit
+        error = lambda y, wish: misfit.error(y, wish) if misfit else wish.error(y)
+        if not wish.exact:
+            best = error(y, wish[:, None]).min(1)
+            return best.values, best.indices
+        scale, way = misfit.scaled if misfit else (lambda y: y), "donot_use_mm_for_euclid_dist"
+        apart = torch.cdist(scale(wish.lower), scale(y), compute_mode=way)      # in less memory
+        row = apart.nan_to_num(nan=torch.inf).argmin(1)
+        return error(y[row], wish), row
+
     def _judge(self) -> None:
         "Compare new rows with all targets; several measurements of one design count as their mean"
         x, y, _ = self._all()
@@ -195,8 +206,7 @@ class Campaign:
             mean = y[first]
             for j, rows in enumerate(part):
                 if len(rows) > 1: mean[j] = y[rows].mean(0)
-            wish, misfit = self._wanted[:, None], self.misfit
-            value, at = (misfit.error(mean, wish) if misfit else wish.error(mean)).min(1)
+            value, at = self._nearest(mean)
             better, who = value < self._best.error, first[at]
             for old, new in zip(self._best, (x[who], mean[at], value)): old[better] = new[better]
             self._who[better] = who[better]
