@@ -11,6 +11,7 @@ import os, select, signal, struct, subprocess, sys, threading, warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from os import getpid     # a guest may put another one in its place
 from typing import Any
 
 # %% ../nbs/ground/07_border.ipynb #b91ede29
@@ -51,7 +52,7 @@ def send(pipe:int,         # file descriptor
          process:"subprocess.Popen[bytes]|None"=None,  # see `wait_for`
         ) -> None:
     "Write a message"
-    left = memoryview(HEAD.pack(number, os.getpid(), len(content)) + content)
+    left = memoryview(HEAD.pack(number, getpid(), len(content)) + content)
     while left:
         wait_for(pipe, process, write=True)
         with suppress(BlockingIOError): left = left[os.write(pipe, left):]

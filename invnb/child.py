@@ -7,7 +7,9 @@ __all__ = ['children', 'here', 'kill_group', 'parcel', 'answer', 'serve', 'LostP
            'isolated', 'begin_anew']
 
 # %% ../nbs/ground/08_child.ipynb #e299207b
-import os, pickle, queue, signal, subprocess, sys, threading, time, traceback, weakref
+import os, queue, signal, subprocess, sys, threading, time, traceback, weakref
+from os import getpid           # a simulator may put others in the place of these
+from pickle import loads
 from typing import Any, Callable
 
 import cloudpickle
@@ -32,18 +34,18 @@ def parcel(*call:Any,      # a function and its arguments
 def answer(request:bytes,  # see `parcel`
           ) -> bytes:
     "(True, result) or (False, exception, traceback) of a pickled call, pickled"
-    me = os.getpid()
+    me = getpid()
     try:
-        work, args = pickle.loads(request)
+        work, args = loads(request)
         with guest(): result = work(*args)
-        if os.getpid() != me: sys.exit()       # the other side of a fork: nobody asked that one
+        if getpid() != me: sys.exit()          # the other side of a fork: nobody asked that one
         return cloudpickle.dumps((True, result))
     except BaseException as e:
-        if os.getpid() != me: raise
+        if getpid() != me: raise
         story, error = traceback.format_exc(), e
         if not isinstance(e, Exception):       # of this process: not the parent's exit, or Ctrl-C
             error = RuntimeError(f"{type(e).__name__}: {e}")
-        try: pickle.loads(reply := cloudpickle.dumps((False, error, story)))
+        try: loads(reply := cloudpickle.dumps((False, error, story)))
         except Exception:                                    # not every exception survives the way
             error = RuntimeError(f"{type(error).__name__}: {error}")
             reply = cloudpickle.dumps((False, error, story))
@@ -65,12 +67,13 @@ def serve() -> None:
     def listen() -> None:
         try:
             while True: requests.put(receive(asks))
-        except (EOFError, OSError): kill_group(me)
+        except EOFError: kill_group(me)
+        except OSError: pass                  # closed by a simulator: the parent sees that, too
     threading.Thread(target=listen, daemon=True).start()
     while True:
         number, request = requests.get()
         reply = answer(request)
-        if not is_ours(replies): kill_group(me)
+        if not is_ours(replies): time.sleep(5); kill_group(me)
         send(replies, number, reply)
 
 # %% ../nbs/ground/08_child.ipynb #7d95452f
@@ -114,7 +117,12 @@ class Child:
                 self.close()
                 process = self.start()
                 if limit is not None: self(callable, work)    # its imports, off the clock
-            good, value, *story = pickle.loads(self.asked(process, parcel(work, args), limit))
+            reply = self.asked(process, parcel(work, args), limit)
+        try: good, value, *story = loads(reply)
+        except KeyboardInterrupt: raise
+        except BaseException as e:
+            why = f"its answer cannot be read here: {type(e).__name__}: {e}"
+            raise RuntimeError(why) from e
         if good: return value
         raise value from RuntimeError("in a process of its own\n" + story[0])
 
@@ -140,7 +148,7 @@ class Child:
             if clock: clock.cancel()
         if clock: clock.join()
         if failed is None and not expired.is_set(): return reply
-        patience = time.monotonic() + 1                    # the pipe closes first, then it ends
+        patience = time.monotonic() + .5                   # the pipe closes first, then it ends
         while not (died := has_ended(process)) and time.monotonic() < patience: time.sleep(.005)
         self.close()
         if expired.is_set() and failed is None: return reply          # it was just in time

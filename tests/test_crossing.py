@@ -465,3 +465,64 @@ def test_a_constant_column(name):
     x[:50] = 7                                                                     # all that it learns from are alike
     found = get_method(name, **quick).fit(Data(x, torch.rand(60, 1), valid=torch.arange(60) >= 50), progress=False).propose(torch.full((3, 1), .5), 2)
     assert found.shape == (3, 2, 2) and found.isfinite().all()
+
+
+# ---------------------------------------------------------------- what nobody had listed
+
+def closes_pipes(design): os.closerange(3, 256); open(os.devnull); return [2 * design[0]]
+def closes_standard(design): [os.close(fd) for fd in (0, 1, 2) if os.path.exists(f"/proc/self/fd/{fd}")]; return [2 * design[0]]
+def masks_all(design): signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)); return [2 * design[0]]
+def forks_in_a_thread(design): thread = threading.Thread(target=os.fork); thread.start(); thread.join(); return [2 * design[0]]
+def ignores_children(design): signal.signal(signal.SIGCHLD, signal.SIG_IGN); return [2 * design[0]]
+def few_files(design): import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8)); return [2 * design[0]]
+def changes_in_place(design): design[0] *= 2; return design
+def leaves_a_thread(design): threading.Thread(target=time.sleep, args=(99,)).start(); return [2 * design[0]]
+def empties_the_world(design): os.environ.clear(); sys.path.clear(); return [2 * design[0]]
+def patches(design): os.getpid = lambda: 1; return [2 * design[0]]
+def with_gradient(design): return torch.tensor([2 * design[0]], requires_grad=True)
+
+
+@pytest.mark.parametrize("simulate", [closes_standard, masks_all, forks_in_a_thread, ignores_children, few_files, changes_in_place, leaves_a_thread, empties_the_world, patches, with_gradient])
+def test_nasty_simulators(simulate):
+    "right answers, and the next simulator's too"
+    x = torch.arange(4.)[:, None]
+    assert torch.equal(PerDesign(simulate)(x), 2 * x) and torch.equal(PerDesign(one)(x), 2 * x)
+
+
+def test_a_simulator_that_closes_the_pipe():
+    with pytest.warns(UserWarning, match="closed its pipe"): assert PerDesign(closes_pipes, dy=1, tries=1)(torch.ones(2, 1)).isnan().all()
+    assert PerDesign(one)(torch.ones(1, 1)).tolist() == [[2.]]
+
+
+class Bomb:
+    def __reduce__(self): return sys.exit, (3,)
+
+
+@pytest.mark.parametrize("value, why", [(["1_000"], "expected a list"), ({"y": 1}, "expected a list"), (np.array([1j]), "expected a list"), ([10**400], "expected a list"), (Bomb(), "cannot be read here"), ((i for i in [1]), "generator")], ids=str)
+def test_answers_that_are_none(value, why):
+    simulate = (lambda design: (i for i in [1])) if why == "generator" else (lambda design: Bomb()) if why == "cannot be read here" else lambda design: value
+    with pytest.raises(Exception, match=why): PerDesign(simulate)(torch.ones(1, 1))
+
+
+def test_one_child_for_four_threads(child):
+    with ThreadPoolExecutor(4) as pool: assert list(pool.map(lambda i: child(math.sqrt, i * i), range(40))) == list(range(40))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_idle_child_is_killed(child, number):
+    os.kill(child(os.getpid), number)
+    time.sleep(.5)
+    assert child(abs, -1) == 1
+
+
+def test_a_simulator_that_uses_its_buffer_again():
+    out = torch.zeros(3, 1)
+    task, x = Task("buffer", lambda x: out.copy_(x.sum(1, keepdim=True)), BOX), torch.rand(3, 2)
+    first = task.simulate(x)
+    task.simulate(x + 1)
+    assert torch.equal(first, x.sum(1, keepdim=True))
+
+
+def test_an_inference_tensor():
+    y = Task("inference", torch.inference_mode()(good), BOX).simulate(torch.rand(3, 2))
+    assert not y.is_inference() and not y.requires_grad

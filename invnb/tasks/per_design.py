@@ -99,7 +99,7 @@ def as_numbers(outcome:Any,                                   # what a call gave
     y = np.ma.asarray(outcome) if isinstance(outcome, np.ma.MaskedArray) else np.asarray(outcome)
     if y.dtype.kind in "iufbO" and y.ndim == 1 and len(y):
         try: return np.ma.filled(y.astype(float), np.nan)
-        except (TypeError, ValueError): pass
+        except (TypeError, ValueError, OverflowError): pass
     got = f"shape {y.shape}" if y.dtype.kind in "iufb" else f"{type(outcome).__name__} {outcome!r:.60}"
     raise ValueError(f"simulate: expected a list of numbers for a design, got {got}")
 
