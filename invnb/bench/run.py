@@ -130,7 +130,7 @@ def cell_spec(task:str|Task,   # a Task, or the name of one
                 invnb=__version__)
 
 # %% ../../nbs/bench/05_run.ipynb #47f49e53
-def whole_numbers(seeds:Iterable[int],   # a range, a list, an array, a tensor
+def whole_numbers(seeds:Iterable[int],   # a range, or whatever else gives them
                  ) -> list[int]:
     "Seeds as Python's own numbers, which a record can hold"
     def whole(seed:Any) -> int:
