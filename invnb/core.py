@@ -7,7 +7,7 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'same_desi
            'progress_bar']
 
 # %% ../nbs/ground/00_core.ipynb #4b46fc4d
-import hashlib, importlib, pkgutil
+import hashlib, importlib, pkgutil, warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,6 +37,7 @@ def as_matrix(name:str,            # what the caller calls it: the message start
     some = f"{name}: expected at least one row and one column, got {tuple(found.shape)}"
     if 0 in found.shape: raise ValueError(some)
     if found.is_complex(): raise ValueError(f"{name}: expected real numbers, got {found.dtype}")
+    if not found.is_floating_point(): found = _whole(name, found)
     if found.dtype != torch.float64: found = found.float()
     if finite and not found.isfinite().all(): raise _not_finite(name, value, found)
     return found
@@ -46,21 +47,55 @@ def _is_frame(value:Any) -> bool: return hasattr(value, "iloc") and value.ndim =
 
 def _as_tensor(name:str, value:Any) -> Tensor:
     "What can be one, as a tensor of numbers; NumPy's memory is copied"
-    if isinstance(value, Tensor): return value.detach()
+    if isinstance(value, Tensor): return _dense(value.detach())
     if _is_frame(value): return _frame_tensor(name, value)
+    value = _unmasked(value)
     try:
         if isinstance(value, (list, tuple)) and value:
             if all(isinstance(row, Tensor) for row in value): return torch.stack(value).detach()
             arrays = all(hasattr(row, "__array__") for row in value)
-            if arrays: value = np.stack([np.asarray(row) for row in value])
-        if not hasattr(value, "__array__"): return torch.as_tensor(value)
+            if arrays: value = np.stack([np.asarray(_unmasked(row)) for row in value])
+        if not hasattr(value, "__array__"): return _listed(value)
         array = np.asarray(value)
+        if array.dtype.kind in "iu": return _counted(name, array)
         if array.dtype.kind not in "iufb": return torch.as_tensor(array).clone()
         wide = array.dtype.kind == "f" and array.itemsize >= 8
         return torch.from_numpy(np.array(array, np.float64 if wide else np.float32, order="C"))
     except (TypeError, ValueError, RuntimeError) as e:
         raise ValueError(f"{name}: expected numbers of shape (rows, columns), "
                          f"got {type(value).__name__} ({e})") from e
+
+def _unmasked(value:Any) -> Any:
+    "An array whose masked cells are NaN: nobody has measured them"
+    if not np.ma.is_masked(value): return value
+    return np.where(np.ma.getmaskarray(value), np.nan, value.data)
+
+def _dense(value:Tensor) -> Tensor:
+    "A sparse or quantized tensor, with all of its numbers"
+    if value.layout != torch.strided: value = value.to_dense()
+    return value.dequantize() if value.is_quantized else value
+
+def _listed(value:Any) -> Tensor:
+    "Rows of numbers; in double precision where a single one would round whole numbers"
+    found = torch.as_tensor(value)
+    wide = found.dtype == torch.float32 and found.numel() and found.abs().max() > 2**24
+    return torch.as_tensor(value, dtype=torch.float64) if wide else found
+
+def _counted(name:str, array:Any) -> Tensor:
+    "Whole numbers of NumPy; torch has no unsigned ones to speak of"
+    large = array.size and max(int(array.max()), -int(array.min()))
+    if large > 2**53: raise _too_long(name, large)
+    return torch.from_numpy(np.array(array, np.float64 if large > 2**24 else np.float32, order="C"))
+
+def _whole(name:str, found:Tensor) -> Tensor:
+    "Whole numbers as floats that have all of their digits"
+    large = max(int(found.max()), -int(found.min())) if found.dtype != torch.bool else 1
+    if large > 2**53: raise _too_long(name, large)
+    return found.double() if large > 2**24 else found.float()
+
+def _too_long(name:str, large:int) -> ValueError:
+    return ValueError(f"{name}: expected whole numbers of at most 15 digits, got {large}; "
+                      "float64 would round them")
 
 def _frame_tensor(name:str, frame:Any) -> Tensor:
     "The numbers in a DataFrame; a column that has something else is named"
@@ -72,10 +107,14 @@ def _frame_tensor(name:str, frame:Any) -> Tensor:
         for label, cell in cells.items() if cells.dtype.kind not in "iufb" else ():
             if isinstance(cell, str):
                 raise ValueError(f"{where}, row {label}: expected a number, got {cell!r}")
+        if cells.dtype.kind in "iu" and max(int(cells.max()), -int(cells.min())) > 2**53:
+            raise _too_long(where, max(int(cells.max()), -int(cells.min())))
         try: found[:, j] = cells.to_numpy(np.float64, na_value=np.nan)
         except (TypeError, ValueError) as e:
             raise ValueError(f"{where}: expected numbers, got {cells.dtype} ({e})") from e
     narrow = all(kind.kind in "iub" or kind.itemsize < 8 for kind in frame.dtypes)
+    whole = [kind.kind in "iu" for kind in frame.dtypes]
+    if narrow and (np.abs(found[:, whole]) > 2**24).any(): narrow = False
     return torch.from_numpy(found.astype(np.float32) if narrow else found)
 
 def _not_finite(name:str, value:Any, found:Tensor) -> ValueError:
@@ -140,6 +179,9 @@ class Data:
         group = same_design(x)
         valid = held_out(int(group.max()) + 1)[group.cpu()]
         if self.valid is not None: valid = _mask(self.valid, len(x))
+        if valid.all():
+            raise ValueError("x: expected at least 2 different designs, one to train and one to "
+                             f"validate, got one {len(x)} times")
         kept = dict(x=x, y=y.to(x.device), bounds=bounds.to(x), valid=valid.to(x.device),
                     turns=_turns(self.turns, y.shape[1]).to(x.device))
         object.__setattr__(self, "space", space)
@@ -163,6 +205,7 @@ class Data:
         "The same rows elsewhere, or in another precision"
         def move(t:Tensor) -> Tensor: return t.to(device or t.device, dtype or t.dtype)
         x, y, bounds = map(move, (self.x, self.y, self.bounds))
+        if x.dtype == torch.float32: _warn_rounded("x", self.x); _warn_rounded("y", self.y)
         valid = self.valid.to(x.device)
         box = self.space or bounds
         return Data(x, y, box, valid, self.x_names, self.y_names, self.same_unit, self.turns)
@@ -194,6 +237,19 @@ def _in_order(frame:Any, names:tuple[str, ...]) -> Any:
     lost = [name for name in names if name not in frame.columns]
     if lost: raise ValueError(f"bounds: expected a column {lost[0]!r}, as x has, got none")
     return frame[list(names)]
+
+def _warn_rounded(name:str, found:Tensor) -> None:
+    "Say where float32 cannot tell the values of a column apart, as with the seconds of a date"
+    if found.dtype != torch.float64: return
+    lost = (found - found.float().double()).abs().amax(0)
+    wide = found.std(0) if len(found) > 1 else lost
+    bad = (lost > .01 * wide) & (wide > 0) & lost.isfinite()
+    if not bad.any(): return
+    j = int(bad.nonzero()[0])
+    low, high = found[:, j].aminmax()
+    warnings.warn(f"{name}: single precision keeps 7 digits, too few to tell the values of column "
+                  f"{j} apart, {float(low)!r} to {float(high)!r}; subtract what they share",
+                  stacklevel=4)
 
 def _turns(given:Any, dy:int) -> Tensor:
     "A full turn for each column of y; infinity where it is no angle"

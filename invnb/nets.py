@@ -6,7 +6,7 @@
 __all__ = ['ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train', 'train_together']
 
 # %% ../nbs/ground/01_nets.ipynb #322fdbdc
-import math
+import math, os, threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Callable
@@ -19,13 +19,23 @@ from typing_extensions import Self
 from .core import Data, check_count, progress_bar, stream
 
 # %% ../nbs/ground/01_nets.ipynb #3be3d14d
+_turn = threading.RLock()
+
+def _begin_anew() -> None:
+    "In a process that was forked while another thread had the turn"
+    global _turn
+    _turn = threading.RLock()
+
+if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=_begin_anew)
+
 @contextmanager
-def seeded(generator:Generator,       # a stream: the source of the seed
+def seeded(generator:Generator|None=None,  # a stream: the source of the seed; None: it is no matter
           ) -> Iterator[None]:
     "Inside, torch's global generator of the CPU follows `generator`; outside, it is untouched"
-    with torch.random.fork_rng(devices=[]):
-        seed = int(torch.randint(2**62, (), generator=generator))
-        torch.default_generator.manual_seed(seed)      # torch.manual_seed would seed the GPUs too
+    with _turn, torch.random.fork_rng(devices=[]):     # threads share it, so one after the other
+        if generator is not None:
+            seed = int(torch.randint(2**62, (), generator=generator))
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs too
         yield
 
 # %% ../nbs/ground/01_nets.ipynb #758487ac
@@ -113,6 +123,7 @@ def train(net:nn.Module,                            # trained in place, to its b
     check_count("epochs", epochs); check_count("batch", batch)
     if schedule not in ("one_cycle", "plateau"):
         raise ValueError(f"schedule: expected one_cycle or plateau, got {schedule!r}")
+    if not any(True for _ in net.parameters()): return dict(train=[], valid=[])   # no column varies
     (x, y), held = data.train, data.held
     steps = math.ceil(len(x) / batch)
     generator = generator or stream("train")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import safetensors.torch
+import numpy as np
 import torch
 from torch import Tensor, nn
 from typing_extensions import Self
@@ -68,12 +69,21 @@ class Part:
 def to_config(value:Any,   # a setting, or a dataclass of settings
              ) -> Any:     # what JSON can hold
     "A model or part as nested dictionaries"
-    if is_dataclass(value):
-        settings = {f.name: to_config(getattr(value, f.name)) for f in fields(value) if f.init}
+    if is_dataclass(value) and not isinstance(value, type):
+        settings = {}
+        for f in fields(value):
+            if not f.init: continue
+            try: settings[f.name] = to_config(getattr(value, f.name))
+            except TypeError as e:
+                where = f"{type(value).__name__}.{f.name}"
+                raise ValueError(f"{where}: expected what a file can hold, {e}") from e
         return {"class": type(value).__name__, **settings}
+    if isinstance(value, (np.generic, np.ndarray)): value = value.tolist()
     if isinstance(value, Tensor): return value.tolist()
     if isinstance(value, (tuple, list)): return [to_config(v) for v in value]
-    return value
+    if isinstance(value, dict): return {str(k): to_config(v) for k, v in value.items()}
+    if value is None or isinstance(value, (bool, int, float, str)): return value
+    raise TypeError(f"numbers, words, lists of them, or a part; got {value!r:.60}")
 
 def from_config(value:Any,               # what to_config gave, or JSON made of it
                 known:dict[str, type],   # classes by name; nothing else can be made

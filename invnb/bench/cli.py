@@ -60,11 +60,12 @@ def invnb_bench(preset:str="quick",       # smoke (seconds), quick (minutes) or 
             workers = check_count("workers", cores() if workers is None else workers)
             kind = executor or ("dask" if scheduler else "loky" if workers > 1 else "serial")
             folder = Path(out or f"runs/{preset}")
+            place = folder.absolute()                    # a simulator may go elsewhere
             with open_executor(kind, workers, scheduler) as pool:
-                records = run(names(tasks), chosen, several, folder, limit=limit, device=device,
+                records = run(names(tasks), chosen, several, place, limit=limit, device=device,
                               executor=None if kind == "serial" else pool, **sizes)
         except (ValueError, OSError) as e: fail(e)
-        show_report(folder)
+        show_report(folder if folder.absolute() == place else place)
     failed = len(names(tasks))*len(chosen)*len(several) - len(records)
     if failed: fail(f"{failed} cells failed, see {folder}/*.failed.txt")
 

@@ -122,7 +122,7 @@ class Generative(Method):
 
     def build(self, dx:int, dy:int, whole:Sequence[int], fixed:Sequence[int]) -> GenerativeNet:
         summary = self.longest if self.longest and dy > self.longest else 0
-        with torch.random.fork_rng(devices=[]):
+        with seeded():
             return GenerativeNet(dx, dy, whole, fixed, self.block, summary)
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:

@@ -92,7 +92,7 @@ class Network(AnySurrogate):
 
     def build(self, dx:int, dy:int, double:bool=False) -> EnsembleNet:
         settings = self.hidden, self.activation, self.batch_norm, self.ensemble
-        with torch.random.fork_rng(devices=[]): net = EnsembleNet(dx, dy, *settings)
+        with seeded(): net = EnsembleNet(dx, dy, *settings)
         return net.outside(torch.float64 if double else torch.float32)
 
     def learn(self, data:Data, seed:int, progress:bool) -> Judged:

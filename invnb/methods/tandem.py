@@ -61,7 +61,7 @@ class Tandem(SurrogateMethod):
 
     def build(self, dx:int, dy:int, surrogate:dict[str, Any]|None=None) -> FrozenNet:
         net = super().build(dx, dy, surrogate)
-        with torch.random.fork_rng(devices=[]): net.inverse = mlp([dy, *self.hidden, dx])
+        with seeded(): net.inverse = mlp([dy, *self.hidden, dx])
         return net
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import as_matrix, progress_bar, stream
-from ..nets import mlp
+from ..nets import mlp, seeded
 from .rcwa import bundled, frequencies, lattice_period, sites, sizes, spectrum
 from .task import Axes, Task, draw_spectra, register_task
 
@@ -64,7 +64,7 @@ def metamaterial_networks(dtype:torch.dtype,              # of their weights and
         head = [value.shape for name, value in sorted(mine.items())
                 if name.startswith("head.") and name.endswith(".weight")]
         widths = (layers[0][1], *(s[2] for s in layers)), (head[0][1], *(s[0] for s in head))
-        with torch.random.fork_rng(devices=[]): net = ShiftNet(*widths)
+        with seeded(): net = ShiftNet(*widths)
         net.load_state_dict(mine)
         nets.append(net.to(device, dtype).eval().requires_grad_(False))
     return tuple(nets)
@@ -135,7 +135,7 @@ def official_net(path:Path,         # mm1.pth, say
     except Exception as e:
         raise ValueError(f"{path}: expected a file of weights written by torch.save, and nothing "
                          f"that runs code; {said(e, 200)}") from e
-    with torch.random.fork_rng(devices=[]): net = OfficialNet()
+    with seeded(): net = OfficialNet()
     try: net.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as e:
         raise ValueError(f"{path}: expected the layers 8-1000x4-150 and three transposed "

@@ -6,7 +6,7 @@
 __all__ = ['pack', 'SimulationCache', 'as_numbers', 'warn_lost', 'threads', 'PerDesign']
 
 # %% ../../nbs/tasks/08_per_design.ipynb #116b334e
-import errno, functools, hashlib, sqlite3, threading, warnings
+import errno, functools, hashlib, os, sqlite3, threading, warnings
 from collections import Counter
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from ..core import as_matrix, check_count
-from ..parallel import LostProcess, TookTooLong, isolated, outcomes
+from ..child import LostProcess, TookTooLong, isolated
+from ..parallel import outcomes
 
 _Design = tuple[float, ...]
 
@@ -36,6 +37,8 @@ class SimulationCache:
     path:Path|str    # an SQLite file; made when there is none
     task:str         # the name of the task
     version:int=1    # of the simulator
+
+    def __post_init__(self) -> None: self.path = Path(self.path).absolute()   # wherever we go
 
     def find(self, designs:list[_Design],           # tuples of floats
             ) -> dict[_Design, np.ndarray]:        # {design: its measurement}, those that are there
@@ -92,9 +95,13 @@ def as_numbers(outcome:Any,                                   # what a call gave
     "A measurement; an exception that is no failure is raised"
     if isinstance(outcome, failures): return np.full(1, np.nan)
     if isinstance(outcome, BaseException): raise outcome
-    y = np.asarray(outcome, dtype=float)
-    if y.ndim == 1 and len(y): return y
-    raise ValueError(f"simulate: expected a list of numbers for a design, got shape {y.shape}")
+    if isinstance(outcome, Tensor): outcome = outcome.detach().cpu().numpy()
+    y = np.ma.asarray(outcome) if isinstance(outcome, np.ma.MaskedArray) else np.asarray(outcome)
+    if y.dtype.kind in "iufbO" and y.ndim == 1 and len(y):
+        try: return np.ma.filled(y.astype(float), np.nan)
+        except (TypeError, ValueError, OverflowError): pass
+    got = f"shape {y.shape}" if y.dtype.kind in "iufb" else f"{type(outcome).__name__} {outcome!r:.60}"
+    raise ValueError(f"simulate: expected a list of numbers for a design, got {got}")
 
 def warn_lost(lost:dict[_Design, BaseException],  # designs whose call did not end, and why
               count:int,                          # how many there were in all
@@ -110,6 +117,8 @@ def threads(workers:int,  # how many simulators may run at a time
             ) -> ThreadPoolExecutor:
     "The threads of this process, each with a child; all simulators share them"
     return ThreadPoolExecutor(workers)
+
+if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=threads.cache_clear)
 
 # %% ../../nbs/tasks/08_per_design.ipynb #b5dbf883
 @dataclass(eq=False)

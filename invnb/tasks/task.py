@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 else: Axes = NewType("Axes", object)     # matplotlib is imported where something is drawn
 
+from ..border import guest
 from ..core import Data, Registry, as_bounds, as_matrix, check_count, stream
 from ..space import Space
 
@@ -88,10 +89,10 @@ def checked_simulate(x:Tensor,            # (n, dx) designs; an array or DataFra
                      dx:int,              # number of design columns
                      dy:int|None=None,    # number of measurement columns, if it is known
                     ) -> Tensor:          # (n, dy), of the dtype and on the device of x
-    "Run the simulator on a copy of `x`, and check what comes back"
+    "Run the simulator on a copy of `x`, and check and copy what comes back"
     x = as_matrix("x", x, width=dx)
-    y = simulate(x.clone())
-    return as_matrix(f"simulate of {name}", y, width=dy, rows=len(x), finite=False).to(x)
+    with guest(): y = simulate(x.clone())
+    return as_matrix(f"simulate of {name}", y, width=dy, rows=len(x), finite=False).to(x).clone()
 
 def checked_prior(n:int,                # how many designs
                   generator:Generator,  # what they are drawn with
