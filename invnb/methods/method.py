@@ -18,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 from typing_extensions import Self
 
+from ..border import guest
 from ..core import Data, Registry, as_matrix, check_count, stream
 from .campaign import Campaign, Questions, Rounds, drive
 from ..misfit import Misfit
@@ -108,7 +109,8 @@ class Till:
             i = int(over[0])
             raise ValueError(f"budget: expected at most {self.budget} simulations for target {i}, "
                              f"got {int(self.spent[i] + count[i])}")
-        y = as_matrix("simulate", self.simulate(x.clone()), width=self.targets.shape[1],
+        with guest(): y = self.simulate(x.clone())
+        y = as_matrix("simulate", y, width=self.targets.shape[1],
                       rows=len(x), finite=False).to(x).clone()
         if self.x is None or self.y is None:
             self.x, self.y = (t.new_full((N, self.budget, t.shape[1]), torch.nan) for t in (x, y))
