@@ -78,6 +78,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.tasks.coating": "films: its notebook compares them with closed forms",
     "invnb.tasks.ink": "colours: its notebook compares them with what is known of inks and light",
     "invnb.parallel": "processes: tests/test_faults.py and its notebook",
+    "invnb.files": "files and disks: tests/test_boundaries.py and its notebook",
     "invnb.interrupt": "signals: tests/test_faults.py and its notebook",
     "invnb.bench.code": "source text: tests/test_records.py and its notebook",
     "Shelf machine confirm code_now check_format": "the folder of a run: tests/test_faults.py and the notebooks of run and store",

@@ -29,7 +29,7 @@ from ..core import check_count, no_bars
 from ..interrupt import stop_if_asked, stoppable
 from ..methods.method import Method, Search, get_method, known_classes, resimulation_error
 from ..parallel import Here, LostProcess, isolated, outcomes
-from ..saved import from_config, to_config
+from ..saved import from_config, models_in, to_config
 from ..tasks.task import Task, get_task
 
 # %% ../../nbs/bench/05_run.ipynb #e6348994
@@ -139,7 +139,7 @@ def planned(tasks:Iterable[str|Task],   # names, or Task objects
            ) -> dict[str, _Cell]:         # by the names of the cells
     "The cells of a benchmark, each once"
     for name, method in methods.items():
-        if not any(hasattr(part, "net") for part in (method, *vars(method).values())): continue
+        if not any(hasattr(part, "net") for part in models_in(method)): continue
         raise ValueError(f"methods: expected {name} not fitted, nor any part of it: "
                          "a record could not say what it learned from")
     cells = dict[str, _Cell]()
@@ -193,12 +193,13 @@ class Shelf:
         self.folder, self.cells, self.codes = folder, cells, dict[str, str]()
         self.records, self.claims = dict[str, Record](), dict[str, Claim]()
         stale = list[str]()
-        for name, (task, _, spec) in cells.items():
-            self.codes[name] = code_of_cell(spec, task if isinstance(task, Task) else None)
+        for name, (task, method, spec) in cells.items():
+            known = task if isinstance(task, Task) else None
+            self.codes[name] = code_of_cell(spec, known, method)
             try:
                 if not self.look(name): stale.append(name)
-            except ValueError as e:
-                if not self.path(name).exists(): continue
+            except FileNotFoundError: continue
+            except ValueError as e:                   # and no OSError: what cannot be opened stays
                 tqdm.write(f"{e}; set aside as {set_aside(self.path(name)).name}, computed again")
         if stale:
             tqdm.write(f"{folder}: {len(stale)} of {len(cells)} records are stale, computed by "
@@ -228,7 +229,7 @@ class Shelf:
         self.claims[name] = claim
         try:
             if not self.look(name): return True
-        except ValueError: return True
+        except (ValueError, FileNotFoundError): return True
         self.bar.set_postfix_str("", refresh=False)
         self.done(name)
         return None
