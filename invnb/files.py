@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KINDS', 'check_regular', 'read_file', 'tensor_header', 'write_atomic', 'Lock']
 
-# %% ../nbs/ground/05_files.ipynb #fdb25d69
+# %% ../nbs/ground/05_files.ipynb #7863dabd
 import errno, json, os, stat, uuid
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from typing_extensions import Self
 
-# %% ../nbs/ground/05_files.ipynb #9b414a1b
+# %% ../nbs/ground/05_files.ipynb #d1ab4b92
 KINDS = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device",
          stat.S_ISBLK: "a device"}
 
@@ -37,7 +37,7 @@ def read_file(path:str|Path,  # of a regular file
         raise ValueError(f"{path}: expected a file that fits into memory, "
                          f"got {size:,} bytes") from e
 
-# %% ../nbs/ground/05_files.ipynb #2ba8a8bc
+# %% ../nbs/ground/05_files.ipynb #080e304a
 def tensor_header(content:bytes,  # of a safetensors file
                  ) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     "What is said about the tensors, and their shapes; a `ValueError` where there is no header"
@@ -50,7 +50,7 @@ def tensor_header(content:bytes,  # of a safetensors file
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise ValueError(f"the header of its tensors is damaged ({e})") from e
 
-# %% ../nbs/ground/05_files.ipynb #1ca56779
+# %% ../nbs/ground/05_files.ipynb #cf8ee126
 def write_atomic(path:str|Path,  # where
                  content:bytes,  # all of it
                 ) -> None:
@@ -59,7 +59,7 @@ def write_atomic(path:str|Path,  # where
     beside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError): mode = stat.S_IMODE(check_regular(path).st_mode)
+        with suppress(FileNotFoundError): mode = stat.S_IMODE(check_regular(name).st_mode)
         with open(beside, "wb") as f:
             if mode is not None: beside.chmod(mode)
             f.write(content)
@@ -70,7 +70,7 @@ def write_atomic(path:str|Path,  # where
     finally:
         with suppress(OSError): beside.unlink(missing_ok=True)
 
-# %% ../nbs/ground/05_files.ipynb #aff7dd93
+# %% ../nbs/ground/05_files.ipynb #5305d705
 class Lock:
     "The right to write something, which one living process at a time has"
     def __init__(self, path:str|Path,   # of the lock; a file of its own, which comes and goes

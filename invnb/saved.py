@@ -106,7 +106,7 @@ def from_config(value:Any,               # what to_config gave, or JSON made of 
         raise ValueError(f"config.json: {name} has no field {', '.join(sorted(unknown))}")
     return check_settings(known[name](**{k: from_config(v, known) for k, v in value.items()}))
 
-# %% ../nbs/ground/06_saved.ipynb #676741b8
+# %% ../nbs/ground/06_saved.ipynb #684afa00
 LIMITS = dict(steps=(0, 10**6), generations=(0, 10**6), tries=(0, 10**6), questions=(0, 10**6),
               chunk=(1, 10**12), n_starts=(1, 10**8), population=(2, 10**8), proposals=(1, 10**9))
 
@@ -191,7 +191,7 @@ class Model:
         if device: self.net.to(device)
         return self
 
-# %% ../nbs/ground/06_saved.ipynb #718010ba
+# %% ../nbs/ground/06_saved.ipynb #9316871e
 TENSORS, NEW = "model.safetensors", "model.safetensors.new"
 
 def write_both(folder:Path,            # made where it does not exist
@@ -235,7 +235,7 @@ def defined_classes() -> dict[str, type]:
     every = [c for base in (Model, Part) for c in subclasses(base)]
     return {c.__name__: c for c in every if is_dataclass(c)}
 
-# %% ../nbs/ground/06_saved.ipynb #79fc62fb
+# %% ../nbs/ground/06_saved.ipynb #1af79573
 class NoMoreThan(TorchDispatchMode):
     "Inside, torch makes no tensors that a file of these shapes has no use for"
     def __init__(self, shapes:dict[str, tuple[int, ...]]):    # of the tensors in the file
@@ -283,8 +283,13 @@ def revived(cls:type[_M],            # what the model should be
     model.sizes = config["sizes"]
     model.space = space_from(config["space"]) if "space" in config else None
     if "seen" in config: model.seen = torch.tensor(config["seen"], dtype=torch.float64)
+    width = config["sizes"].get("dy")
+    if "seen" in config and model.seen.shape != (2, width):
+        raise ValueError(f"config.json: expected seen (2, {width}), got {tuple(model.seen.shape)}")
     if "misfit" in config:
         model.misfit = Misfit.from_facts(config["misfit"])
+        if model.misfit.unit.shape != model.misfit.log.shape:
+            raise ValueError("config.json: expected a misfit of as many units as logarithms")
         for part in vars(model).values():                # a surrogate compares as its method does
             if isinstance(part, Model): part.misfit = model.misfit
     with guard: model.net = getattr(model, "made", model.build)(**model.sizes)
