@@ -483,7 +483,7 @@ UNITS = dict()      # what was found in units of one
 @settings(max_examples=40)
 @given(name=st.sampled_from(sorted(SEARCHERS)), decades_x=st.integers(-66, 66), decades_y=st.integers(-66, 66), dy=st.sampled_from([1, 2]), same_unit=st.booleans())
 def test_units_do_not_matter(name, decades_x, decades_y, dy, same_unit):
-    "forty decades, by powers of two, which are exact: the same designs, bit for bit, from double precision"
+    "forty decades of both units, by powers of two, which are exact: the same designs"
     key = name, dy, same_unit
     if key not in UNITS: UNITS[key] = found_in_units(name, dy=dy, same_unit=same_unit)
     found = found_in_units(name, 2.**decades_x, 2.**decades_y, dy, same_unit=same_unit)
