@@ -83,6 +83,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.border": "pipes and other people's code: tests/test_crossing.py and its notebook",
     "invnb.child": "processes: tests/test_crossing.py, tests/test_faults.py and its notebook",
     "whole_numbers check_word": "arguments of a run: tests/test_crossing.py",
+    "invnb.files": "files and disks: tests/test_boundaries.py and its notebook",
     "invnb.interrupt": "signals: tests/test_faults.py and its notebook",
     "invnb.bench.code": "source text: tests/test_records.py and its notebook",
     "Shelf machine confirm code_now check_format": "the folder of a run: tests/test_faults.py and the notebooks of run and store",

@@ -56,6 +56,8 @@ def invnb_bench(preset:str="quick",       # smoke (seconds), quick (minutes) or 
             chosen = names(methods or sizes.pop("methods"))
             sizes.update({k: check_count(k, v) for k, v in given.items() if v is not None})
             sizes = {k: sizes[k] for k in given}
+            if sizes["seeds"] > 10_000:
+                raise ValueError(f"seeds: expected at most 10,000, got {sizes['seeds']:,}")
             several = range(sizes.pop("seeds"))
             workers = check_count("workers", cores() if workers is None else workers)
             kind = executor or ("dask" if scheduler else "loky" if workers > 1 else "serial")

@@ -7,7 +7,7 @@ __all__ = ['COLOURS', 'MARKERS', 'LINES', 'DECADES', 'looks', 'panel', 'draw_pub
            'timings']
 
 # %% ../../nbs/bench/08_report.ipynb #1bd5daaf
-import importlib.util, itertools
+import importlib.util, io, itertools
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NewType
@@ -20,6 +20,7 @@ else: Figure = NewType("Figure", object)     # matplotlib is imported where some
 from .ranking import ranking, ranking_markdown, ranking_text
 from .store import Record, read_records
 from .table import REFERENCE, published, summary, table, to_markdown, to_text
+from ..files import write_atomic
 from ..methods.method import list_methods, method_registry
 from ..tasks.task import Axes
 
@@ -129,13 +130,13 @@ def report(folder:str|Path,             # where the records are
     "Write r_T.csv, r_T.parquet (with pyarrow), ranking.csv, report.md, r_T.png and r_T.svg"
     import matplotlib.pyplot as plt
     out = Path(out or folder)
-    out.mkdir(parents=True, exist_ok=True)
+    def write(name:str, content:bytes) -> None: write_atomic(out / name, content)
     records = read_records(folder)
     found = table(records)
     pairs = ranking(records)
-    found.to_csv(out / "r_T.csv", index=False)
-    pairs.to_csv(out / "ranking.csv", index=False)
-    if importlib.util.find_spec("pyarrow"): found.to_parquet(out / "r_T.parquet", index=False)
+    write("r_T.csv", found.to_csv(index=False).encode())
+    write("ranking.csv", pairs.to_csv(index=False).encode())
+    if importlib.util.find_spec("pyarrow"): write("r_T.parquet", found.to_parquet(index=False))
     alone = all(r.facts.get("alone") for r in records)
     parts = ["# r_T",
              f"{describe(found)} {records[0].spec.get('rows')} rows to learn from.",
@@ -145,9 +146,11 @@ def report(folder:str|Path,             # where the records are
              "## Timings", to_markdown(timings(records)),
              "" if alone else "Timings were taken while other cells ran on the same machine."]
     text = "\n\n".join(part for part in parts if part) + "\n"
-    (out / "report.md").write_text(text, encoding="utf-8")
+    write("report.md", text.encode())
     fig = figure(found)
-    for ending in ("png", "svg"): fig.savefig(out / f"r_T.{ending}", dpi=150)
+    for ending in ("png", "svg"):
+        fig.savefig(drawn := io.BytesIO(), dpi=150, format=ending)
+        write(f"r_T.{ending}", drawn.getvalue())
     plt.close(fig)
     return found
 

@@ -8,7 +8,7 @@ __all__ = ['boundary_loss', 'AdamSearch', 'solve_all', 'damped_step', 'box_step'
 
 # %% ../../nbs/methods/02_descent.ipynb #534da75f
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ class AdamSearch(Part):
     steps:int=300          # gradient steps
     lr:float=.5            # learning rate; halved after 10 steps without progress
     boundary:float=.1      # weight of the boundary loss
-    reduction:str="sum"    # of that loss over starts: "sum"; "mean" as for the meta-material
+    reduction:Literal["sum", "mean"]="sum"    # of that loss over starts; the meta-material's: "mean"
 
     def __call__(self, net:SurrogateNet,  # the surrogate's network
                  x:Tensor,                # (N, S, dx) S starts for each target
@@ -62,7 +62,8 @@ class AdamSearch(Part):
         optimizer = torch.optim.Adam([x], lr=self.lr)
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=.5, patience=10)
         for _ in progress_bar(range(self.steps), "descent", "step"):
-            outside = getattr(boundary_loss(x, bounds), self.reduction)()
+            outside = boundary_loss(x, bounds)
+            outside = outside.mean() if self.reduction == "mean" else outside.sum()
             loss = misfit(net(x), wish).square().mean() + self.boundary * outside
             optimizer.zero_grad()
             loss.backward()

@@ -41,19 +41,23 @@ def rank_apart(u:Tensor,        # (N, S, dx) designs, in half widths of the box
                n:int|None=None, # so many places; default: all
               ) -> Tensor:      # (N, n) order
     "The best, then those as good and far from the ones before, then others; repetitions last"
+    careful = 4096          # places; among more, those behind keep the order in which they stood
     N, S, _ = u.shape
     place = misfit.argsort(dim=1, stable=True).argsort(dim=1) / S           # from 0 to 1
     good = misfit <= misfit.amin(1, keepdim=True) + alike
     rows, order = torch.arange(N, device=u.device), [misfit.argmin(1)]
     near, used = torch.full_like(misfit, torch.inf), torch.zeros_like(misfit)
-    for _ in range((n or S) - 1):
+    for _ in range(min(n or S, careful) - 1):
         last = order[-1]
         used[rows, last] = torch.inf
         near = torch.minimum(near, (u - u[rows, last][:, None]).abs().amax(2))
         distinct = near >= apart
         value = torch.where(good & distinct, 4 + near, distinct * 2. + 1 - place) - used
         order.append(value.argmax(1))
-    return torch.stack(order, 1)
+    if (n or S) <= careful: return torch.stack(order, 1)
+    value[rows, order[-1]] = -torch.inf
+    behind = value.argsort(dim=1, descending=True, stable=True)
+    return torch.cat([torch.stack(order, 1), behind[:, :(n or S) - careful]], 1)
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #a35116d9
 def spread_out(net:SurrogateNet,  # the surrogate's network

@@ -186,7 +186,9 @@ class DirectSearch(Method):
     def rounds(self, wish:Wish, budget:int, generator:Generator, space:Space|None) -> Questions:
         y, bounds = self.misfit.scaled(self.net.get_buffer("y")), self.net.get_buffer("bounds")
         if space: bounds = space.bounds.to(bounds)
-        scale = float(y.std(0, correction=0).square().mean().sqrt()) or 1.
+        scale = float(y.std(0, correction=0).square().mean().sqrt())
+        if not 1e-15 < scale < 1e15:                 # squares that single precision cannot hold
+            scale = float(y.double().std(0, correction=0).square().mean().sqrt()) or 1.
         starts = moved_into(space, self.candidates(wish, budget, generator, space))
         for i, near in enumerate(progress_bar(starts, "least squares", "target")):
             def missing(y:Tensor) -> Tensor: return self.misfit(y, wish[i]) / scale

@@ -189,12 +189,12 @@ def expected_miss(wish:Wish,        # (..., dy) what is wanted
                  ) -> Tensor:       # (...)
     "The error that is expected where measurements are normal: small well inside, and where sure"
     y, factor, normal = wish.unwound(y), wish.factor(), torch.distributions.Normal(0., 1.)
-    deviation, miss = variance.sqrt().clamp_min(1e-15), torch.zeros_like(y)
-    variance = deviation.square()
+    miss = torch.zeros_like(y)
     for gap in (wish.lower.to(y) - y, y - wish.upper.to(y)):
-        z = (gap / deviation).clamp(-1e15, 1e15)
+        deviation = torch.maximum(variance.sqrt(), 1e-15 * gap.abs())     # whatever the unit
+        z = (gap / deviation).nan_to_num(0.)
         beyond = (1 + z.square()) * normal.cdf(z) + z * normal.log_prob(z).exp()
-        miss = miss + torch.where(gap.isinf(), 0., variance * beyond).clamp_min(0)
+        miss = miss + torch.where(gap.isinf(), 0., deviation.square() * beyond).clamp_min(0)
     if factor is not None: miss = miss * factor.to(y).square()
     return miss.amax(-1) if wish.worst else miss.mean(-1)
 

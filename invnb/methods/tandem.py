@@ -75,8 +75,9 @@ class Tandem(SurrogateMethod):
     def inverse(self, y:Tensor,      # (n, dy) measurements
                ) -> Tensor:          # (n, dx) designs, perhaps outside of the box
         "The inverse network h, in the units of the user"
-        lower, upper = self.net.bounds
-        u = self.net.get_submodule("inverse")(self.net.surrogate.y_scale(y))
+        (lower, upper), network = self.net.bounds, self.net.get_submodule("inverse")
+        z = self.net.surrogate.y_scale(y)                  # in double precision for odd units
+        u = network(z.to(next(network.parameters()))).to(z)
         return (lower + upper) / 2 + (upper - lower) / 2 * u
 
     def loss(self, y:Tensor,         # (n, dy) measurements

@@ -27,6 +27,7 @@ from ..methods.neural_adjoint import NeuralAdjoint
 from ..methods.surrogate import SurrogateMethod
 from ..misfit import Misfit
 from ..tasks.task import Task, get_task
+from .columns import to_number
 from .judge import predicted_error
 from .solver import asks_simulator, default_surrogate
 
@@ -59,7 +60,7 @@ class Problem:
     def floor(self) -> float:
         "Errors below it are rounding of single precision: a power of ten (squared misfit)"
         size = float(Misfit.of(self.data).scaled(self.data.y.double()).square().mean())
-        return 10.**math.ceil(math.log10(max(size, 1e-30) * torch.finfo(torch.float32).eps**2))
+        return 10.**math.ceil(math.log10(max(size, 1e-280) * torch.finfo(torch.float32).eps**2))
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -119,8 +120,8 @@ def from_task(task:Task,            # with its simulator
 def as_axis(names:Sequence[str],               # of the columns of a measurement
            ) -> tuple[str, Tensor]|None:
     "Columns that are named by growing numbers, such as wavelengths, are places on an axis"
-    try: places = [float(name) for name in names]
-    except ValueError: return None
+    places = [place for name in names if (place := to_number(name)) is not None]
+    if len(places) < len(names): return None
     growing = len(places) > 1 and places == sorted(set(places))
     return ("column of the measurement", torch.tensor(places)) if growing else None
 

@@ -8,6 +8,7 @@ __all__ = ['OTHER', 'MISSING', 'CONDITION', 'to_number', 'like_number', 'like_co
 
 # %% ../../nbs/use/00_columns.ipynb #c80a995e
 import csv, math, re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -136,25 +137,26 @@ def pick_columns(option:str,      # "--x" or "--y", for messages
     if not text or not text.strip():
         raise ValueError(f"{option}: expected names of columns such as a,b or a:d, got none; "
                          f"the columns are {listing(table.names)}")
-    tokens = [text] if text in table.names else next(csv.reader([text], skipinitialspace=True))
-    found = [name for token in tokens for name in _column_range(option, token.strip(), table)]
-    twice = [name for i, name in enumerate(found) if name in found[:i]]
+    place = {name: i for i, name in enumerate(table.names)}
+    tokens = [text] if text in place else next(csv.reader([text], skipinitialspace=True))
+    found = [name for token in tokens
+             for name in _column_range(option, token.strip(), table, place)]
+    twice = [name for name, many in Counter(found).items() if many > 1]
     if not twice: return found
     raise ValueError(f"{option}: expected each column once, got {twice[0]!r} twice; name it once")
 
-def _column_range(option:str, text:str, table:Table) -> list[str]:
+def _column_range(option:str, text:str, table:Table, place:dict[str, int]) -> list[str]:
     "One column, those from one to another, or those of an array or a file"
-    names = table.names
-    if text and text in names: return [text]
+    if text and text in place: return [text]
     if text in table.parts: return table.parts[text]
     ends = [(text[:i].strip(), text[i+1:].strip()) for i, c in enumerate(text) if c == ":"]
     for first, last in ends:
-        if first in names and last in names:
-            a, b = names.index(first), names.index(last)
-            if a <= b: return names[a:b+1]
+        if first in place and last in place:
+            a, b = place[first], place[last]
+            if a <= b: return table.names[a:b+1]
             raise ValueError(f"{option}: expected a range from left to right as the columns stand "
                              f"in the file, got {text}; write {last}:{first}")
-    stranger = next((end for pair in ends for end in pair if end not in names), text)
+    stranger = next((end for pair in ends for end in pair if end not in place), text)
     raise _unknown(option, stranger, table)
 
 def _unknown(option:str, name:str, table:Table) -> ValueError:

@@ -71,7 +71,8 @@ def number_slider(low:float,    # smallest of its values
                   make:Callable[..., widgets.Widget]=widgets.FloatSlider,  # its class
                  ) -> widgets.Widget:
     "A slider with about a hundred steps of a round size"
-    step = 10.**math.floor(math.log10(max(high - low, 1e-12)/100))
+    width = high - low if high - low > 1e-12 * abs(high) else abs(high) or 1.
+    step = 10.**math.floor(math.log10(width / 100))
     digits = max(0, round(-math.log10(step)))
     return make(value=value, min=round(low, digits + 1), max=round(high, digits + 1), step=step,
                 continuous_update=False, readout_format=f'.{digits}f')

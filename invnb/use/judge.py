@@ -82,7 +82,7 @@ def chance_within(misfit:Tensor,       # (n,) mean squared misfit of what is exp
     return torch.special.gammainc(shape, shape * within**2 / mean)
 
 # %% ../../nbs/use/00_judge.ipynb #fc3e5cfd
-LEAST = 1e-20     # a variance; with none at all, nothing could be divided by it
+LEAST = 1e-20     # a variance, in spreads; with none at all, nothing could be divided by it
 
 def chance_met(wish:Wish,           # (n, dy) what is wanted, as the misfit scales it
                z:Tensor,            # (n, dy) what is expected
@@ -92,7 +92,7 @@ def chance_met(wish:Wish,           # (n, dy) what is wanted, as the misfit scal
                independent:float,   # see that function
               ) -> Tensor:          # (n,)
     "Probability that a new measurement grants the wish"
-    z, deviation = wish.unwound(z), doubt.sqrt().clamp_min(1e-30)
+    z, deviation = wish.unwound(z), doubt.sqrt().clamp_min(1e-30 * usual**.5)
     lower, upper, dy = wish.lower.to(z), wish.upper.to(z), z.shape[1]
     matters = torch.ones_like(z, dtype=torch.bool) if wish.weight is None else wish.weight > 0
     exact = matters & (lower == upper)
@@ -119,7 +119,7 @@ def miss_and_chance(judge:AnySurrogate,   # fitted
     usual = float((judge.net.y_scale.std / judge.misfit.unit).square().mean())
     scaled = judge.misfit.scaled(wish)
     if not wish.exact:
-        return (expected_miss(scaled, z, doubt.clamp_min(LEAST)),
+        return (expected_miss(scaled, z, doubt.clamp_min(LEAST * usual)),
                 chance_met(scaled, z, doubt, usual, within, independent))
     misfit = (scaled.lower - z).square().mean(1)
     return misfit + doubt.mean(1), chance_within(misfit / usual, doubt.mean(1) / usual, within,
@@ -180,7 +180,7 @@ class Rows:
         doubt, found = self.doubt(torch.arange(len(self.x))), []
         if isinstance(targets, Wish):
             for one in targets.split(max(1, 2**24 // self.z.numel())):
-                miss = expected_miss(one[:, None], self.z, doubt.clamp_min(LEAST))
+                miss = expected_miss(one[:, None], self.z, doubt)
                 found.append(miss.min(1))
             return torch.cat([f.indices for f in found]), torch.cat([f.values for f in found])
         noise = doubt.mean(1)

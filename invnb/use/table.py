@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np, pandas as pd
 
+from ..files import check_regular, write_atomic
 from .columns import Table, brief, decimal_mark, listing, wrong_width
 from .layout import find_head, is_comment, name_columns, read_text, spread
 
@@ -130,6 +131,7 @@ def read_table(path:str|Path,             # .csv, any other text, .xlsx, .npy, .
     if not path.exists(): raise ValueError(f"{path}: expected a file, found none; check the name "
                                            f"and the folder ({Path.cwd()})")
     if path.is_dir(): raise ValueError(f"{path}: expected a file, got a folder; name a file in it")
+    check_regular(path)
     table = (_read_other if path.suffix.lower() in READERS else read_text)(path, known)
     if not table.names: raise ValueError(f"{path}: expected columns, got none; save the table anew")
     twice = [(name, n) for name, n in Counter(table.names).items() if name and n > 1]
@@ -179,7 +181,8 @@ def read_tables(paths:Sequence[str|Path],  # one file, or two: designs and measu
     if n != m: raise ValueError(f"{where}: expected as many rows in both, got {n:,} and {m:,}")
     parts = {part: table.names if table.named else _called(part, len(table.names))
              for part, table in both.items()}
-    twice = [name for name in parts["x"] if name and name in parts["y"]]
+    others = set(parts["y"])
+    twice = [name for name in parts["x"] if name and name in others]
     if twice: raise ValueError(f"{where}: expected each column in one of them, "
                                f"got {brief(twice[0])!r} in both; rename one")
     frames = [_converted(table).set_axis(parts[part], axis=1) for part, table in both.items()]
@@ -205,6 +208,7 @@ def check_out(out:str|None,                # --out, or None
         raise ValueError("--out: expected a name that ends in .csv or .parquet, "
                          f"got {out!r}; add the ending")
     if path.is_dir(): raise ValueError(f"--out: expected a file, got the folder {path}")
+    if path.exists(): check_regular(path)
     if not out and path.exists(): raise ValueError(f"{path}: expected no such file, found one; "
                                                    "name it with --out to replace it")
     for taken in map(Path, inputs):
@@ -229,7 +233,6 @@ def write_table(path:Path,           # .csv or .parquet
                 frame:pd.DataFrame,  # without its index
                ) -> None:
     "All of it or nothing"
-    from invnb.bench.store import write_atomic
     if path.suffix.lower() == ".csv": return write_atomic(path, frame.to_csv(index=False).encode())
     content = io.BytesIO()
     frame.to_parquet(content, index=False)
