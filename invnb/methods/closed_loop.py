@@ -15,7 +15,8 @@ from fastcore.basics import patch
 from torch import Generator, Tensor
 
 from ..core import Data, progress_bar
-from .method import Till, moved_into, register_method
+from .campaign import Questions
+from .method import moved_into, register_method
 from .descent import LevenbergMarquardt, Scaled
 from .contract import SurrogateNet, value_and_jacobian
 from .neural_adjoint import NeuralAdjoint, uniform_starts
@@ -152,8 +153,7 @@ class ClosedLoop(NeuralAdjoint):
     chase:float=1e-4         # squared error below which steps follow the slope
     questions:int=8          # starts of each kind for the next question
 
-    def spend(self, till:Till, wish:Wish, budget:int, generator:Generator,
-              space:Space|None) -> None:
+    def rounds(self, wish:Wish, budget:int, generator:Generator, space:Space|None) -> Questions:
         candidates = moved_into(space, self.candidates(wish, budget, generator, space))
         if space is None:
             anywhere = uniform_starts((candidates.shape[1],), self.net.bounds, generator)
@@ -165,24 +165,23 @@ class ClosedLoop(NeuralAdjoint):
         if process := self.process(): size += 8 * len(process.rows) * (self.questions + budget)
         for part in rows.split(max(1, 2**24 // size)):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
-            self.polish(lambda x: till(x, part), pool, wish[part], budget, space)
+            yield from self.polish(pool, wish[part], part, budget, space)
 
-    def polish(self, simulate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), a row a target
-               pool:Tensor,                                # (N, n, dx) candidates, best first
-               wish:Wish,                                  # (N, dy) what is wanted
-               budget:int,                                 # rounds
-               space:Space|None=None,                      # where designs may lie
-              ) -> None:
-        "One simulation a target and round: candidates are improved by what `simulate` answers"
+    def polish(self, pool:Tensor,           # (N, n, dx) candidates, best first
+               wish:Wish,                   # (N, dy) what is wanted
+               payer:Tensor,                # (N,) numbers of these targets
+               budget:int,                  # rounds
+               space:Space|None=None,       # where designs may lie
+              ) -> Questions:               # asks for (N, dx), is sent (N, dy)
+        "One simulation a target and round: candidates are improved by what comes back"
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
         if space: box = space.bounds.to(box)
-        wish, misfit, answer = wish.double(), self.misfit, simulate
+        wish, misfit, scattered = wish.double(), self.misfit, None
         if self.tolerance is not None:
             offsets = as_tolerance(self.tolerance, box.shape[1]) * building_errors(box.shape[1], 16)
             net = scattered = Scattered(net, offsets.to(box))
             targets, misfit = scattered.repeated(plain_targets(wish), misfit)
             wish = Wish.exactly(targets)
-            answer = lambda x: scattered.measured(x, simulate(x), self.misfit)
         scaled = Scaled(net, box, misfit, space)
         pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
         process = None if space else self.process(net)
@@ -193,7 +192,9 @@ class ClosedLoop(NeuralAdjoint):
             u = loop.choose()
             x = scaled.design(u)
             if space: x = space.nearest(x)
-            loop.learn(u, scaled.measure(answer(x)))
+            y = yield x, payer
+            if scattered: y = scattered.measured(x, y, self.misfit)
+            loop.learn(u, scaled.measure(y))
 
     def process(self, net:SurrogateNet|None=None,   # default: the surrogate's
                ) -> ProcessNet|None:
