@@ -6,7 +6,7 @@
 __all__ = ['FEWEST', 'NEAREST', 'DRAWS', 'UNLIKELY', 'Reached', 'reached', 'Forecast', 'forecast', 'advice', 'progress_table',
            'progress_text']
 
-# %% ../../nbs/use/00_progress.ipynb #c2e9573c
+# %% ../../nbs/use/00_progress.ipynb #6a3fee51
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..bench.report import to_text
 from ..core import Data, stream
+from ..methods.campaign import Campaign
 from ..methods.process import GaussianProcess
 from ..misfit import Misfit
 from ..space import Space
@@ -23,24 +24,23 @@ from .journal import Journal, Row
 from .judge import expectation, independent
 from ..wish import Wish
 
-# %% ../../nbs/use/00_progress.ipynb #e5c1cfbd
+# %% ../../nbs/use/00_progress.ipynb #b32fcd1a
 class Reached(NamedTuple):
-    "The best measurement for each target, whoever paid for it"
-    row:list[Row|None]     # None: nothing was measured yet
-    error:Tensor           # (N,) its re-simulation error; infinite: none
+    "The best that was measured for each target, whoever paid for it"
+    number:list[int]   # of the design; 0: nothing was measured yet
+    error:Tensor       # (N,) its error; infinite: nothing was measured yet
+    closed:Tensor      # (N,) of bool: which targets need nothing more
 
-def reached(journal:Journal,   # what is known
-            wish:Wish,         # (N, dy)
-            misfit:Misfit,     # how measurements are compared
+def reached(journal:Journal,      # what is known
+            campaign:Campaign,    # that was told all of it
            ) -> Reached:
     "What was reached for each target"
-    rows = [row for row in journal.told if row.y is not None and not np.isnan(row.y).any()]
-    if not rows: return Reached([None] * len(wish), torch.full((len(wish),), torch.inf).double())
-    y = torch.tensor(np.array([row.y for row in rows]))
-    found = [misfit.error(y, one).min(0) for one in wish.split(1)]
-    return Reached([rows[int(f.indices)] for f in found], torch.stack([f.values for f in found]))
+    number = {(row.x + 0.).tobytes(): row.number for row in journal.told}
+    best = campaign.best()
+    found = [number.get((x + 0.).tobytes(), 0) for x in best.x.numpy()]
+    return Reached(found, best.error, campaign.closed)
 
-# %% ../../nbs/use/00_progress.ipynb #78869d13
+# %% ../../nbs/use/00_progress.ipynb #0cd73ef8
 FEWEST = 8        # measurements from which anything is expected
 NEAREST = 150     # measurements that are learned from, the nearest ones to what is wanted
 DRAWS = 400       # of what may be measured
@@ -51,13 +51,14 @@ class Forecast(NamedTuple):
     better:Tensor    # (m,) chance of each to be better than the best until now
     noise:float      # the error that two measurements of one design have, as far as one can tell
 
-def forecast(journal:Journal,   # what is known
-             wish:Wish,         # (N, dy)
-             misfit:Misfit,     # how measurements are compared
-             space:Space,       # where designs lie
-             best:Tensor,       # (N,) the least error until now
-            ) -> Forecast|None: # None: too little is known
+def forecast(journal:Journal,     # what is known
+             campaign:Campaign,   # that was told all of it
+             space:Space,         # where designs lie
+            ) -> Forecast|None:   # None: too little is known
     "What measurements that are to come will be"
+    wish, best = campaign.wish.to("cpu").double(), campaign.best().error
+    plain = Misfit(torch.ones(wish.shape[1]).double(), torch.zeros(wish.shape[1]).bool(), wish.turns)
+    misfit = campaign.misfit or plain
     rows = [row for row in journal.told if row.y is not None and not np.isnan(row.y).any()]
     if len(rows) < FEWEST or len({row.x.tobytes() for row in rows}) < FEWEST: return None
     x, y = (torch.tensor(np.array([getattr(row, part) for row in rows])) for part in "xy")
@@ -76,9 +77,7 @@ def forecast(journal:Journal,   # what is known
     draw = torch.randn(DRAWS, len(z), groups, generator=stream("forecast"), dtype=torch.float64)
     place = torch.arange(z.shape[1]) * groups // z.shape[1]       # columns that err together
     drawn = z + draw[..., place] * doubt.sqrt()
-    error = judge.misfit.scaled(wish[targets].double()).error(drawn)
-    if not torch.equal(misfit.unit, judge.misfit.unit):
-        error = misfit.error(_back(judge.misfit, drawn), wish[targets])
+    error = misfit.error(_back(judge.misfit, drawn), wish[targets])
     return Forecast(error.mean(0), (error < best[targets]).double().mean(0), float(noise.mean()))
 
 def _back(misfit:Misfit, z:Tensor) -> Tensor:
@@ -86,15 +85,15 @@ def _back(misfit:Misfit, z:Tensor) -> Tensor:
     y = z * misfit.unit.to(z)
     return torch.where(misfit.log.to(z.device), y.exp(), y)
 
-# %% ../../nbs/use/00_progress.ipynb #81b3c758
+# %% ../../nbs/use/00_progress.ipynb #b1da8573
 UNLIKELY = .02     # a chance to be better that is not worth a plate
 
 def advice(journal:Journal,       # what is known
-           best:Tensor,           # (N,) least errors until now
-           closed:Tensor,         # (N,) of bool: which targets are reached
+           known:Reached,         # what was reached
            found:Forecast|None,   # what is expected
           ) -> str:               # one line
     "Go on or stop, and why"
+    closed, best = known.closed, known.error
     left = [i for i, done in enumerate(closed.tolist()) if not done]
     count = f"{len(closed) - len(left)} of {len(closed)} targets are reached"
     if not left: return f"stop: {_all(len(closed))} reached."
@@ -104,27 +103,25 @@ def advice(journal:Journal,       # what is known
     if noise > 0 and (best[left] <= noise).all():
         return (f"stop: {count}, and what is left is noise: measurements of one design differ "
                 f"by {noise:.1e}.")
-    none = 1 - float((1 - found.better).prod())
-    if none < UNLIKELY:
+    some = 1 - float((1 - found.better).prod())
+    if some < UNLIKELY:
         return f"stop, perhaps: {count}, and nothing better is expected of the next designs."
-    return f"go on: {count}; with a chance of {none:.0%} the next designs bring a better one."
+    return f"go on: {count}; with a chance of {some:.0%} the next designs bring a better one."
 
 def _all(n:int) -> str: return "the target is" if n == 1 else f"all {n} targets are"
 
-# %% ../../nbs/use/00_progress.ipynb #0a8985b2
+# %% ../../nbs/use/00_progress.ipynb #fda0fef4
 def progress_table(journal:Journal,       # what is known
                    known:Reached,         # what was reached
-                   closed:Tensor,         # (N,) of bool: which targets are reached
                    found:Forecast|None,   # what is expected
                   ) -> pd.DataFrame:      # a row for each target
     "What was reached for each target, and what is expected"
     targets = [row.target for row in journal.asked]
     rows = []
-    for i, (best, error) in enumerate(zip(known.row, known.error.tolist())):
+    for i, (best, error) in enumerate(zip(known.number, known.error.tolist())):
         mine = [k for k, target in enumerate(targets) if target == i + 1]
-        row = dict(target=i + 1, best="" if best is None else best.number,
-                   error="" if best is None else f"{error:.1e}",
-                   reached="yes" if closed[i] else "no", next=len(mine))
+        row = dict(target=i + 1, best=best or "", error=f"{error:.1e}" if best else "",
+                   reached="yes" if known.closed[i] else "no", next=len(mine))
         if found is not None:
             told = len(mine) > 0
             row["expected"] = f"{float(found.error[mine].min()):.1e}" if told else ""
@@ -135,14 +132,13 @@ def progress_table(journal:Journal,       # what is known
 
 def progress_text(journal:Journal,       # what is known
                   known:Reached,         # what was reached
-                  closed:Tensor,         # (N,) of bool: which targets are reached
                   found:Forecast|None,   # what is expected
                   most:int=20,           # targets that are shown
                  ) -> str:
     "The lines that `invnb_next` prints"
     failed = sum(bool(np.isnan(row.y).any()) for row in journal.told if row.y is not None)
     told, asked = len(journal.told), len(journal.asked)
-    table = progress_table(journal, known, closed, found)
+    table = progress_table(journal, known, found)
     more = [f"... and {len(table) - most} more targets"] if len(table) > most else []
     notes = ["best: number of the design; error: mean squared distance from the target, 0 where",
              "all is as it should be; next: designs to be measured for this target."]
@@ -151,4 +147,4 @@ def progress_text(journal:Journal,       # what is known
                   "better", "than the best until now."]
     counts = f"{told} measurement{'s' * (told != 1)}" + f", {failed} of them failed" * bool(failed)
     return "\n".join([f"{counts}; {asked} to come", "", to_text(table.head(most)), *more, "",
-                      *notes, "", advice(journal, known.error, closed, found)])
+                      *notes, "", advice(journal, known, found)])
