@@ -6,7 +6,7 @@
 __all__ = ['FEWEST', 'NEAREST', 'DRAWS', 'UNLIKELY', 'Reached', 'reached', 'Forecast', 'forecast', 'advice', 'progress_table',
            'progress_text']
 
-# %% ../../nbs/use/00_progress.ipynb #6a3fee51
+# %% ../../nbs/use/00_progress.ipynb #6fc7639d
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from .journal import Journal, Row
 from .judge import expectation, independent
 from ..wish import Wish
 
-# %% ../../nbs/use/00_progress.ipynb #b32fcd1a
+# %% ../../nbs/use/00_progress.ipynb #5db1922a
 class Reached(NamedTuple):
     "The best that was measured for each target, whoever paid for it"
     number:list[int]   # of the design; 0: nothing was measured yet
@@ -40,7 +40,7 @@ def reached(journal:Journal,      # what is known
     found = [number.get((x + 0.).tobytes(), 0) for x in best.x.numpy()]
     return Reached(found, best.error, campaign.closed)
 
-# %% ../../nbs/use/00_progress.ipynb #0cd73ef8
+# %% ../../nbs/use/00_progress.ipynb #7eec1e57
 FEWEST = 8        # measurements from which anything is expected
 NEAREST = 150     # measurements that are learned from, the nearest ones to what is wanted
 DRAWS = 400       # of what may be measured
@@ -73,7 +73,8 @@ def forecast(journal:Journal,     # what is known
     targets = [max(row.target - 1, 0) for row in journal.asked]
     if not targets: return Forecast(torch.zeros(0), torch.zeros(0), float(noise.mean()))
     z, doubt = expectation(judge, torch.tensor(np.array([row.x for row in journal.asked])))
-    groups = min(z.shape[1], round(independent(judge, data)))
+    many = independent(judge, data)
+    groups = min(z.shape[1], max(1, round(many))) if np.isfinite(many) else 1
     draw = torch.randn(DRAWS, len(z), groups, generator=stream("forecast"), dtype=torch.float64)
     place = torch.arange(z.shape[1]) * groups // z.shape[1]       # columns that err together
     drawn = z + draw[..., place] * doubt.sqrt()
@@ -85,7 +86,7 @@ def _back(misfit:Misfit, z:Tensor) -> Tensor:
     y = z * misfit.unit.to(z)
     return torch.where(misfit.log.to(z.device), y.exp(), y)
 
-# %% ../../nbs/use/00_progress.ipynb #b1da8573
+# %% ../../nbs/use/00_progress.ipynb #39bbdca5
 UNLIKELY = .02     # a chance to be better that is not worth a plate
 
 def advice(journal:Journal,       # what is known
@@ -110,7 +111,7 @@ def advice(journal:Journal,       # what is known
 
 def _all(n:int) -> str: return "the target is" if n == 1 else f"all {n} targets are"
 
-# %% ../../nbs/use/00_progress.ipynb #fda0fef4
+# %% ../../nbs/use/00_progress.ipynb #ee8fc9c7
 def progress_table(journal:Journal,       # what is known
                    known:Reached,         # what was reached
                    found:Forecast|None,   # what is expected
