@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Questions', 'paired', 'Best', 'Pending', 'Campaign', 'Rounds', 'drive', 'Stopped', 'questions']
 
-# %% ../../nbs/methods/00_campaign.ipynb #a3ca7486
+# %% ../../nbs/methods/00_campaign.ipynb #2ee4a47e
 import math
 from contextvars import copy_context
 from queue import SimpleQueue
@@ -22,14 +22,15 @@ from ..misfit import Misfit
 from ..space import Space, as_designs
 from ..wish import Wish
 
-# %% ../../nbs/methods/00_campaign.ipynb #1240f462
+# %% ../../nbs/methods/00_campaign.ipynb #200462cc
 def paired(told:Tensor,      # (r, dx) designs that came back
            out:Tensor,       # (p, dx) designs that are out
-           near:Tensor,      # (p, dx) a difference that is rounding
+           near:Callable[[Tensor], Tensor],   # of them: (p, dx) a difference that is rounding
           ) -> Tensor:       # (r,) place among those that are out; -1: none of them
     "Which of the designs that are out each one is; none is taken twice"
-    told, out = told.double() + 0., out.double() + 0.             # there is one zero
-    if torch.equal(told, out): return torch.arange(len(told))
+    if torch.equal(told, out.double()): return torch.arange(len(told))
+    if not len(out): return torch.full((len(told),), -1)
+    size, told, out = near(out), told.double() + 0., out.double() + 0.      # there is one zero
     place, queues = torch.full((len(told),), -1), defaultdict[bytes, deque[int]](deque)
     for j, row in enumerate(out.numpy()): queues[row.tobytes()].append(j)
     for i, row in enumerate(told.numpy()):
@@ -38,12 +39,12 @@ def paired(told:Tensor,      # (r, dx) designs that came back
     free[place[place >= 0]] = False
     for i in (place < 0).nonzero()[:, 0].tolist():
         if not free.any(): break
-        apart = ((out - told[i]).abs() / near).amax(1).masked_fill(~free, torch.inf)
+        apart = ((out - told[i]).abs() / size).amax(1).masked_fill(~free, torch.inf)
         j = int(apart.argmin())
         if apart[j] <= 1: place[i], free[j] = j, False
     return place
 
-# %% ../../nbs/methods/00_campaign.ipynb #736ccb46
+# %% ../../nbs/methods/00_campaign.ipynb #0fc2ea31
 class Best(NamedTuple):
     "The best of all that was told, for each target"
     x:Tensor         # (N, dx) designs; NaN where nothing was told
@@ -69,8 +70,8 @@ class Campaign:
         self.wish, self.dx, self.space, self.misfit = wish, dx, space, misfit
         self.tolerance, self.budget = tolerance, budget
         N, dy = wish.shape
-        empty = torch.empty(0, dx).double(), torch.empty(0, dy).double(), torch.empty(0).long()
-        self._rows, self._told = [empty], 0
+        self._rows = torch.empty(0, dx).double(), torch.empty(0, dy).double(), torch.empty(0).long()
+        self._told = 0
         self.pending = Pending(torch.empty(0, dx), torch.empty(0).long())
         self._judged, self._same = 0, defaultdict[bytes, list[int]](list)
         self._wanted = wish.to("cpu").double()
@@ -83,24 +84,30 @@ class Campaign:
         self._who = torch.full((N,), -1)
 
     def _all(self) -> tuple[Tensor, Tensor, Tensor]:
-        "Rows are put together when they are looked at"
-        if len(self._rows) > 1:
-            x, y, payer = zip(*self._rows)
-            self._rows = [(torch.cat(x), torch.cat(y), torch.cat(payer))]
-        return self._rows[0]
+        x, y, payer = self._rows                       # there is room for more
+        return x[:self._told], y[:self._told], payer[:self._told]
+
+    def _add(self, *rows:Tensor) -> None:
+        end = self._told + len(rows[0])
+        if end > len(self._rows[0]):
+            wider = lambda old, new: torch.cat([old, old.new_zeros(end, *new.shape[1:])])
+            x, y, payer = map(wider, self._all(), rows)
+            self._rows = x, y, payer
+        for kept, new in zip(self._rows, rows): kept[self._told:end] = new
+        self._told = end
 
     @property
     def x(self) -> Tensor:         # (t, dx) float64
         "All designs that were told, in the order in which they were told"
-        return self._all()[0]
+        return self._all()[0].clone()
     @property
     def y(self) -> Tensor:         # (t, dy) float64
         "What they measured; NaN where that failed"
-        return self._all()[1]
+        return self._all()[1].clone()
     @property
     def payer(self) -> Tensor:     # (t,)
         "For which target each was asked; -1: nobody asked"
-        return self._all()[2]
+        return self._all()[2].clone()
     def __len__(self) -> int: return self._told
     def __repr__(self) -> str:
         return (f"{type(self).__name__}({len(self.wish)} targets, {int(self.closed.sum())} "
@@ -141,18 +148,18 @@ class Campaign:
              y:object,             # (r, dy) what they measured; NaN: it failed
             ) -> None:
         "Take in what was measured: what was asked for, and what nobody asked for"
-        found = as_matrix("x", as_designs(x, "x", self.dx))
+        found = as_designs(x, "x", self.dx)
+        if not found.isfinite().all(): as_matrix("x", x)          # says where
         measured = as_designs(y, "y", self.wish.shape[1])
         if len(measured) != len(found):
             raise ValueError(f"y: expected a row for each of {len(found)} designs, "
                              f"got {len(measured)}")
         out, payer = self.pending
-        place = paired(found, out, self.rounding(out)) if len(out) else torch.full((len(found),), -1)
+        place = paired(found, out, self.rounding)
         asked, who = place >= 0, torch.full((len(found),), -1)
         found, who[asked] = found.clone(), payer[place[asked]]
         found[asked] = out[place[asked]].double()           # with all of its digits
-        self._rows.append((found, measured.clone(), who))
-        self._told += len(found)
+        self._add(found, measured, who)
         left = torch.ones(len(out), dtype=torch.bool)
         left[place[asked]] = False
         self.pending = Pending(out[left], payer[left])
@@ -189,18 +196,19 @@ class Campaign:
             for j, rows in enumerate(part):
                 if len(rows) > 1: mean[j] = y[rows].mean(0)
             wish, misfit = self._wanted[:, None], self.misfit
-            value, j = (misfit.error(mean, wish) if misfit else wish.error(mean)).min(1)
-            better, who = value < self._best.error, first[j]
-            for old, new in zip(self._best, (x[who], mean[j], value)): old[better] = new[better]
+            value, at = (misfit.error(mean, wish) if misfit else wish.error(mean)).min(1)
+            better, who = value < self._best.error, first[at]
+            for old, new in zip(self._best, (x[who], mean[at], value)): old[better] = new[better]
             self._who[better] = who[better]
 
-# %% ../../nbs/methods/00_campaign.ipynb #c8eb5120
+# %% ../../nbs/methods/00_campaign.ipynb #b6028d7f
 Questions = Generator[tuple[Tensor, Tensor], Tensor, None]   # says designs and who pays for each
 
 class Rounds(Campaign):
     "A campaign of a method: its rounds say what to ask, and are sent what was told"
-    def __init__(self, rounds:Questions,     # see `Method.rounds`
-                 wish:Wish,                  # (N, dy) what is wanted
+    rounds:Questions       # see `Method.rounds`; to be set before anything is asked
+
+    def __init__(self, wish:Wish,            # (N, dy) what is wanted
                  dx:int,                     # columns of a design
                  space:Space|None=None,      # where designs may lie
                  misfit:Misfit|None=None,    # how columns are compared
@@ -208,10 +216,10 @@ class Rounds(Campaign):
                  budget:int|None=None,       # simulations a target may have
                 ):
         super().__init__(wish, dx, space, misfit, tolerance, budget)
-        self.rounds, self.over = rounds, False
+        self.over = False                     # the method asks nothing more
         self._question:tuple[Tensor, Tensor]|None = None
-        self._unused = list[int]()            # rows that no round has seen
-        self._seen = 0
+        self._unused = list[int]()            # rows that are no answer in any round so far
+        self._seen = self._answered = self._heard = 0     # so many rows
 
     def choose(self, n:int|None) -> tuple[Tensor, Tensor]:
         "Of the round that is being asked: the first for each target, then the second for each, ..."
@@ -231,6 +239,7 @@ class Rounds(Campaign):
     def _open(self) -> Tensor:
         "Places of the round that need an answer"
         assert self._question is not None
+        if self.tolerance is None: return ~self._known
         return ~self._known & ~self.closed[self._question[1]]
 
     def _begin(self, question:tuple[Tensor, Tensor]) -> None:
@@ -239,24 +248,24 @@ class Rounds(Campaign):
         self._known = torch.zeros(len(x), dtype=torch.bool)
         self._answer = torch.full((len(x), self.wish.shape[1]), torch.nan).double()
         self._out = self._known.clone()
-        out, who = self.pending                # handed out before: by an earlier call, or a folder
-        place = self._paired(out, who)
+        if not len(self.pending.x): return
+        place = self._paired(*self.pending)    # handed out before: by an earlier call, or a folder
         self._out[place[place >= 0]] = True
 
     def _paired(self, told:Tensor, who:Tensor) -> Tensor:
         "Places of the round, of designs that were asked for the same target, or by nobody"
         assert self._question is not None
         x, payer = self._question[0].cpu(), self._question[1]
-        free = ~self._known
-        near, place = self.rounding(x), torch.full((len(told),), -1)
-        tag = lambda design, who: torch.cat([design.double(), who[:, None].double()], 1)
-        one = torch.full((len(x), 1), .5).double()
-        for rows, key in ((who >= 0, payer), (who < 0, torch.full_like(payer, -1))):
-            at, open_ = rows.nonzero()[:, 0], free.nonzero()[:, 0]
-            if not len(at) or not len(open_): continue
-            got = paired(tag(told[at], who[at]), tag(x[open_], key[open_]),
-                         torch.cat([near, one], 1)[open_])
-            place[at[got >= 0]] = open_[got[got >= 0]]
+        free, place = ~self._known, torch.full((len(told),), -1)
+        for asked in (True, False):
+            rows, open_ = ((who >= 0) == asked).nonzero()[:, 0], free.nonzero()[:, 0]
+            if not len(rows) or not len(open_): continue
+            key = payer[open_] if asked else torch.full_like(open_, -1)
+            mine = torch.cat([told[rows].double(), who[rows, None].double()], 1)
+            theirs = torch.cat([x[open_].double(), key[:, None].double()], 1)
+            near = lambda _: torch.cat([self.rounding(x[open_]), torch.full((len(key), 1), .5)], 1)
+            got = paired(mine, theirs, near)
+            place[rows[got >= 0]] = open_[got[got >= 0]]
             free[place[place >= 0]] = False
         return place
 
@@ -269,11 +278,23 @@ class Rounds(Campaign):
         rows = torch.tensor(self._unused)
         place = self._paired(x[rows], payer[rows])
         used = place >= 0
-        at, assert_ = place[used], self._question
-        assert assert_ is not None
+        if not used.any(): return
+        at, question = place[used], self._question
+        assert question is not None
         self._answer[at], self._known[at] = y[rows[used]], True
-        payer[rows[used]] = assert_[1][at]
+        payer[rows[used]] = question[1][at]
         self._unused = rows[~used].tolist()
+        self._answered = max(self._answered, int(rows[used].max()) + 1)
+
+    def unasked(self) -> tuple[Tensor, Tensor]:      # (h, dx), (h, dy)
+        "What nobody asked for, told before the last answer that a round got, and not said yet"
+        x, y, payer = self._all()
+        asked, until = (payer >= 0).nonzero()[:, 0], self._answered
+        if not until: until = int(asked[0]) if len(asked) else len(x)     # before the first round
+        rows = slice(self._heard, max(until, self._heard))
+        self._heard = rows.stop
+        nobody = payer[rows] < 0
+        return x[rows][nobody], y[rows][nobody]
 
     def _go_on(self) -> None:
         "Take the answers in, and begin the next round when this one is answered"
@@ -281,7 +302,7 @@ class Rounds(Campaign):
             try:
                 if self._question is None: self._begin(next(self.rounds))
                 self._take()
-                if self.closed.all(): break
+                if self.tolerance is not None and self.closed.all(): break
                 if self._open().any(): return
                 assert self._question is not None
                 self._begin(self.rounds.send(self._answer.to(self._question[0])))
@@ -297,7 +318,7 @@ def drive(campaign:Campaign,                           # that has just been star
     while len(x := campaign.ask(many())):
         campaign.tell(x, buy(x, campaign.pending.payer))
 
-# %% ../../nbs/methods/00_campaign.ipynb #80238053
+# %% ../../nbs/methods/00_campaign.ipynb #617023f5
 class Stopped(BaseException): "Nobody will answer any more"
 
 def questions(run:Callable[[Callable[[Tensor], Tensor]], Any],   # calls the function that it gets

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'warn_beyond', 'check_targets',
            'check_query', 'completed', 'moved_into', 'Method', 'list_methods', 'get_method', 'load_method',
-           'known_classes', 'check_method']
+           'known_classes', 'same_rows', 'check_method']
 
 # %% ../../nbs/methods/00_method.ipynb #91c00733
 import warnings
@@ -196,6 +196,7 @@ def moved_into(space:Space|None,    # None: a box, where they are
 class Method(Model):
     "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
     exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
+    listens = False        # True: `rounds` is also given the campaign, see `Rounds.unasked`
     completes = False      # True: it asks for whole measurements, so a wish is completed first
     precision:ClassVar[torch.dtype|None] = torch.float32   # of its data; None: as they are
 
@@ -258,8 +259,11 @@ class Method(Model):
                  budget:int,                     # simulations a target may have
                 ) -> Campaign:
         "The rounds of this method, to be asked and told"
-        rounds = self.rounds(wish, budget, stream(type(self).__name__, "propose", seed), space)
-        return Rounds(rounds, wish, self.sizes["dx"], space, self.misfit, tolerance, budget)
+        made = Rounds(wish, self.sizes["dx"], space, self.misfit, tolerance, budget)
+        generator = stream(type(self).__name__, "propose", seed)
+        more = dict(campaign=made) if self.listens else {}
+        made.rounds = self.rounds(wish, budget, generator, space, **more)
+        return made
 
     @classmethod
     def load(cls, folder:str|Path,               # what save wrote
@@ -317,6 +321,16 @@ def known_classes() -> dict[str, type]:
     return defined_classes()
 
 # %% ../../nbs/methods/00_method.ipynb #d01838ef
+def same_rows(a:Tensor,       # (n, dx) designs
+              b:Tensor,       # (m, dx) designs
+              eps:float=1e-3, # of the largest of each column: batches of other sizes round otherwise
+             ) -> bool:
+    "Are they the same designs, in whatever order?"
+    if len(a) != len(b): return False
+    size = torch.cat([a, b]).abs().amax(0).clamp_min(1e-300)
+    near = ((a[:, None] - b) / size).abs().amax(2) < eps
+    return bool(near.any(0).all() and near.any(1).all())
+
 def check_method(method:Method,    # not fitted; its training should be short
                  folder:str|Path,  # an empty folder to save to
                  n:int=5,          # candidates to ask for
@@ -325,7 +339,7 @@ def check_method(method:Method,    # not fitted; its training should be short
     name, calls = type(method).__name__, []
     def simulate(x:Tensor) -> Tensor:
         calls.append(len(x))
-        return torch.stack([x.sum(1), x[:, 0]*x[:, 2]], 1)
+        return torch.stack([x[:, 0] + x[:, 1] + x[:, 2], x[:, 0]*x[:, 2]], 1)
     u, width = torch.rand(200, 3, generator=stream("check method")), torch.tensor([1., 10., 2.])
     x = u * width + torch.tensor([0., 5., -1.])
     data = Data(x, simulate(x))
@@ -344,9 +358,16 @@ def check_method(method:Method,    # not fitted; its training should be short
     assert single, f"{name}.propose: cannot serve a single target"
 
     calls.clear()
-    got = tuple(method.search(simulate, targets, n, seed=2).error.shape)
+    found = method.search(simulate, targets, n, seed=2)
+    got = tuple(found.error.shape)
     assert sum(calls) <= 7*n, f"{name}.search: {sum(calls)} simulations for a budget of {7*n}"
     assert got == (7, n), f"{name}.search: expected errors (7, {n}), got {got}"
+    campaign = method.start(targets, seed=2, budget=n)
+    while len(x := campaign.ask(6)): campaign.tell(x.flip(0), simulate(x).flip(0))
+    for i, bought in enumerate(found.x.double().cpu()):
+        asked = campaign.x[campaign.payer == i]
+        same = same_rows(asked, bought[~bought.isnan().all(1)])
+        assert same, f"{name}.start: target {i} is asked other designs than search has bought"
 
     method.save(folder)
     same = torch.equal(proposals, load_method(folder).propose(targets, n, seed=2))
