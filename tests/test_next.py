@@ -325,3 +325,43 @@ def test_fifty_kills(folder, capsys):
     command()
     assert kills >= 50 and not list(folder.glob("*.part"))
     print(kills, turns)
+
+
+def arm(table):
+    "Where the hand is: the task robotic_arm, as a laboratory would measure it"
+    from invnb.tasks.robotic_arm import robotic_arm
+    return robotic_arm().simulate(torch.tensor(table[["x1", "x2", "x3", "x4"]].to_numpy(float)))
+
+@pytest.mark.timeout(600)
+def test_noise_failures_and_late_answers(folder, capsys):
+    "2 % noise, 5 % failures, answers late and in any order: it ends at the noise, nothing is lost, and nothing is measured twice"
+    chance, measured, waits = np.random.default_rng(1), {}, {}
+    spread = arm(pd.DataFrame(np.random.default_rng(0).normal(0, .25, (500, 4)), columns=["x1", "x2", "x3", "x4"])).std(0).numpy()
+    wanted = np.array([[1.2, .4], [1.6, -.3], [.9, -.6]])
+    pd.DataFrame(wanted, columns=["p", "q"]).to_csv("wanted.csv", index=False)
+    command(wish="wanted.csv", design="x1,x2,x3,x4=-1..1", n=6)
+    for turn in range(22):
+        table = pd.read_csv(folder / "next.csv", dtype=dict(number=int))
+        if not len(table): break
+        for row in table.to_dict("records"):
+            assert row["number"] not in measured                                       # nothing is asked for again
+            assert waits.setdefault(row["number"], row) == row or all(waits[row["number"]][k] == row[k] for k in ("x1", "x2", "x3", "x4"))
+        some = table.sample(frac=1, random_state=turn).head(int(chance.integers(1, len(table) + 1)))
+        y = arm(some).numpy() + .02 * spread * chance.normal(size=(len(some), 2))
+        some = some.assign(p=y[:, 0], q=y[:, 1]).astype(object)
+        broken = chance.uniform(size=len(some)) < .05
+        some.loc[broken, ["p", "q"]] = "failed"
+        measured.update((number, broken[i]) for i, number in enumerate(some.number))
+        some.drop(columns="target").to_csv(folder / "results.csv", index=False)
+        command()
+    journal = read_folder("oven").journal
+    assert sorted(row.number for row in journal.told) == sorted(measured)
+    assert {row.number for row in journal.told if np.isnan(row.y).any()} == {number for number, failed in measured.items() if failed}
+    good = [row for row in journal.told if not np.isnan(row.y).any()]
+    assert len({row.x.tobytes() for row in journal.told}) == len(journal.told)
+    best = open_campaign("oven").best()
+    truly = arm(pd.DataFrame(best.x.numpy(), columns=["x1", "x2", "x3", "x4"])).numpy()
+    noise = float((.02 * spread).__pow__(2).mean())
+    missed = ((truly - wanted)**2).mean(1)
+    print(capsys.readouterr().out[-900:], "\nNOISE", noise, "MISSED", missed / noise, "BEST", best.error / noise, len(measured), sum(measured.values()))
+    assert missed.max() < 10 * noise

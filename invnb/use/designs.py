@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['design_cell', 'Designs', 'read_designs', 'read_space']
 
-# %% ../../nbs/use/00_designs.ipynb #818f9df0
+# %% ../../nbs/use/00_designs.ipynb #4789fcb3
 import csv, math, re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from .columns import CONDITION, MISSING, brief, numbers, to_number
 from .table import read_table
 from .wanted import wish_cell
 
-# %% ../../nbs/use/00_designs.ipynb #d943d812
+# %% ../../nbs/use/00_designs.ipynb #8a394332
 def design_cell(cell:Any,             # text, or what a spreadsheet holds
                 decimal:str=".",      # the mark between whole numbers and fractions
                 grouped:bool=False,   # the other mark separates thousands
@@ -35,7 +35,7 @@ def design_cell(cell:Any,             # text, or what a spreadsheet holds
     if known or odd: return None
     return list(dict.fromkeys(parts))
 
-# %% ../../nbs/use/00_designs.ipynb #7d08ebd6
+# %% ../../nbs/use/00_designs.ipynb #ae876856
 @dataclass
 class Designs:
     "What may be tried, column by column"
@@ -76,7 +76,7 @@ def read_designs(said:Sequence[str]=(),   # --design, each "a=0..1" or "a,b=0..1
         found.update(dict.fromkeys(names, value))
     return Designs.of(found)
 
-# %% ../../nbs/use/00_designs.ipynb #05fee4a5
+# %% ../../nbs/use/00_designs.ipynb #8a07098f
 def read_space(path:str|Path,   # of any kind that `read_table` knows
               ) -> Designs:
     "What a file says may be tried: one row of cells, or the lowest and the highest values"

@@ -6,7 +6,7 @@
 __all__ = ['OWN', 'NOT_YET', 'FAILED', 'FAR', 'Row', 'Journal', 'Form', 'Seen', 'read_rows', 'rows_of', 'retyped', 'same_design',
            'same_result', 'identified', 'taken']
 
-# %% ../../nbs/use/00_journal.ipynb #f6d45916
+# %% ../../nbs/use/00_journal.ipynb #a8730971
 import csv, io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from .buildable import word_of
 from .columns import Table, brief, listing, to_number, wrong_width
 from .table import read_table
 
-# %% ../../nbs/use/00_journal.ipynb #5f56ffa8
+# %% ../../nbs/use/00_journal.ipynb #e1859dbf
 OWN = "number", "target"       # columns beside those of designs and measurements
 
 @dataclass
@@ -84,7 +84,7 @@ class Form:
         content = text.encode("utf-8" if text.isascii() else "utf-8-sig")    # for spreadsheets
         if not path.exists() or path.read_bytes() != content: write_atomic(path, content)
 
-# %% ../../nbs/use/00_journal.ipynb #dd7912fb
+# %% ../../nbs/use/00_journal.ipynb #74f7e662
 NOT_YET = {"", "-", "--", "?", "none", "null", "n/a", "na", "#n/a", "<na>"}
 FAILED = {"failed", "fail", "failure", "error", "broken", "lost", "nan", "inf", "-inf"}
 
@@ -169,7 +169,7 @@ def _seen(place:str, number:float|None, target:float|None, x:tuple[Any, ...], y:
                 int(target) if target and target > 0 else 0,
                 np.array(x, dtype=float) if all(known) else None, found, part)
 
-# %% ../../nbs/use/00_journal.ipynb #83b5da11
+# %% ../../nbs/use/00_journal.ipynb #a054c474
 def retyped(new:np.ndarray,    # (d,) numbers that somebody wrote
             old:np.ndarray,    # (d,) numbers that they may stand for
             room:np.ndarray,   # (d,) how far a rounding may be off
@@ -197,7 +197,7 @@ def same_result(new:np.ndarray,  # (dy,) as somebody wrote it
     "Is it that measurement, perhaps with fewer digits?"
     return retyped(new, old, 1e-5 * np.abs(old))
 
-# %% ../../nbs/use/00_journal.ipynb #49944885
+# %% ../../nbs/use/00_journal.ipynb #c104e771
 FAR = .1     # of half the width of a column: so far off, it is another design
 
 def identified(journal:Journal,        # what is known
@@ -240,7 +240,7 @@ def _may_be(row:Seen, design:Row, space:Space) -> bool:
     apart = np.abs(row.x - design.x) / space.half().numpy()
     return bool((apart <= np.where(space.discrete.numpy(), 0., FAR)).all())
 
-# %% ../../nbs/use/00_journal.ipynb #6adfd3cc
+# %% ../../nbs/use/00_journal.ipynb #3d0ed0fe
 def taken(journal:Journal,       # what is known
           rows:Sequence[Seen],   # of a file
           space:Space,           # where designs lie
@@ -254,16 +254,16 @@ def taken(journal:Journal,       # what is known
         notes += [f"{row.place}: number {number} waits for the rest of its measurements"
                   for row in seen if row.part]
         fresh, old = _different(seen), list(where.get(number, []))
-        for row in list(fresh):
-            same = [i for i in old if _same(row, told[i])]
-            if same: old.remove(same[0]); fresh.remove(row)
+        for one in list(fresh):
+            same = [i for i in old if _same(one, told[i])]
+            if same: old.remove(same[0]); fresh.remove(one)
         asked = told[where[number][0]] if number in where else waits.get(number)
-        for row in fresh:
-            assert row.x is not None and row.y is not None
-            found = Row(number, asked.target if asked else 0, row.x, row.y)
+        for one in fresh:
+            assert one.x is not None and one.y is not None
+            found = Row(number, asked.target if asked else 0, one.x, one.y)
             if old: told[old.pop(0)] = found; corrected += 1
             else: told.append(found); new += 1
-            failed += bool(np.isnan(row.y).any())
+            failed += bool(np.isnan(one.y).any())
             waits.pop(number, None)
     if new: notes.insert(0, f"{new} new measurement{'s' * (new > 1)}"
                             + f" ({failed} failed)" * bool(failed))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMAT', 'Plan', 'read_plan', 'Begun', 'begin']
 
-# %% ../../nbs/use/00_plan.ipynb #e0c848c8
+# %% ../../nbs/use/00_plan.ipynb #c597ab87
 import json, math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ from .table import read_table, read_tables
 from .wanted import Wanted, read_wanted
 from ..wish import Wish
 
-# %% ../../nbs/use/00_plan.ipynb #bd2b7a4a
+# %% ../../nbs/use/00_plan.ipynb #7b0c5698
 FORMAT = "invnb campaign 1"
 
 @dataclass
@@ -93,10 +93,11 @@ def read_plan(path:Path,   # campaign.json
     return plan
 
 def _number(value:Any, least:float, whole:bool) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)): return False
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds): return False
     return math.isfinite(value) and value >= least
 
-# %% ../../nbs/use/00_plan.ipynb #3ad53fde
+# %% ../../nbs/use/00_plan.ipynb #b49bd5fe
 @dataclass
 class Begun:
     "What a new campaign begins with"
@@ -189,7 +190,7 @@ def _options(names:list[str], y:list[str], given:Designs|None, rule:Sequence[str
             raise ValueError(f"--whole, --levels and --design: expected {name!r} in one of them, "
                              "got it in two; leave it in one")
     lost = [name for name in found.choices if name not in given.words]
-    if lost: raise ValueError(f"--choices: expected columns whose words are given, such as --design "
+    if lost: raise ValueError("--choices: expected columns whose words are given, such as --design "
                               f'"{lost[0]}=iron,copper", got {lost[0]!r}; give its words there')
     return replace(found, levels={**found.levels, **given.levels}, choices=list(given.words))
 

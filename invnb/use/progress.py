@@ -6,7 +6,7 @@
 __all__ = ['FEWEST', 'NEAREST', 'DRAWS', 'UNLIKELY', 'Reached', 'reached', 'Forecast', 'forecast', 'advice', 'progress_table',
            'progress_text']
 
-# %% ../../nbs/use/00_progress.ipynb #6fc7639d
+# %% ../../nbs/use/00_progress.ipynb #6148aca5
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from .journal import Journal, Row
 from .judge import expectation, independent
 from ..wish import Wish
 
-# %% ../../nbs/use/00_progress.ipynb #5db1922a
+# %% ../../nbs/use/00_progress.ipynb #3c76e366
 class Reached(NamedTuple):
     "The best that was measured for each target, whoever paid for it"
     number:list[int]   # of the design; 0: nothing was measured yet
@@ -40,7 +40,7 @@ def reached(journal:Journal,      # what is known
     found = [number.get((x + 0.).tobytes(), 0) for x in best.x.numpy()]
     return Reached(found, best.error, campaign.closed)
 
-# %% ../../nbs/use/00_progress.ipynb #7eec1e57
+# %% ../../nbs/use/00_progress.ipynb #490c361e
 FEWEST = 8        # measurements from which anything is expected
 NEAREST = 150     # measurements that are learned from, the nearest ones to what is wanted
 DRAWS = 400       # of what may be measured
@@ -49,7 +49,8 @@ class Forecast(NamedTuple):
     "What is expected of designs that are not measured yet"
     error:Tensor     # (m,) their re-simulation errors, on average
     better:Tensor    # (m,) chance of each to be better than the best until now
-    noise:float      # the error that two measurements of one design have, as far as one can tell
+    noise:Tensor     # (N,) the error that is left by noise alone, as far as one can tell; 0 where
+                     # a range is wanted, which noise does not keep one from reaching
 
 def forecast(journal:Journal,     # what is known
              campaign:Campaign,   # that was told all of it
@@ -57,7 +58,8 @@ def forecast(journal:Journal,     # what is known
             ) -> Forecast|None:   # None: too little is known
     "What measurements that are to come will be"
     wish, best = campaign.wish.to("cpu").double(), campaign.best().error
-    plain = Misfit(torch.ones(wish.shape[1]).double(), torch.zeros(wish.shape[1]).bool(), wish.turns)
+    width = wish.shape[1]
+    plain = Misfit(torch.ones(width).double(), torch.zeros(width).bool(), wish.turns)
     misfit = campaign.misfit or plain
     rows = [row for row in journal.told if row.y is not None and not np.isnan(row.y).any()]
     if len(rows) < FEWEST or len({row.x.tobytes() for row in rows}) < FEWEST: return None
@@ -70,8 +72,9 @@ def forecast(journal:Journal,     # what is known
     unit = (judge.net.y_scale.std / judge.misfit.unit).double()
     noise = judge.net.noise_variance().double() * unit.square() * (judge.misfit.unit
                                                                    / misfit.unit).square()
+    left = noise.mean() * (wish.lower == wish.upper).any(1)
     targets = [max(row.target - 1, 0) for row in journal.asked]
-    if not targets: return Forecast(torch.zeros(0), torch.zeros(0), float(noise.mean()))
+    if not targets: return Forecast(torch.zeros(0), torch.zeros(0), left)
     z, doubt = expectation(judge, torch.tensor(np.array([row.x for row in journal.asked])))
     many = independent(judge, data)
     groups = min(z.shape[1], max(1, round(many))) if np.isfinite(many) else 1
@@ -79,14 +82,14 @@ def forecast(journal:Journal,     # what is known
     place = torch.arange(z.shape[1]) * groups // z.shape[1]       # columns that err together
     drawn = z + draw[..., place] * doubt.sqrt()
     error = misfit.error(_back(judge.misfit, drawn), wish[targets])
-    return Forecast(error.mean(0), (error < best[targets]).double().mean(0), float(noise.mean()))
+    return Forecast(error.mean(0), (error < best[targets]).double().mean(0), left)
 
 def _back(misfit:Misfit, z:Tensor) -> Tensor:
     "Measurements from the scales on which distances are misfits"
     y = z * misfit.unit.to(z)
     return torch.where(misfit.log.to(z.device), y.exp(), y)
 
-# %% ../../nbs/use/00_progress.ipynb #39bbdca5
+# %% ../../nbs/use/00_progress.ipynb #f6e1e048
 UNLIKELY = .02     # a chance to be better that is not worth a plate
 
 def advice(journal:Journal,       # what is known
@@ -98,20 +101,21 @@ def advice(journal:Journal,       # what is known
     left = [i for i, done in enumerate(closed.tolist()) if not done]
     count = f"{len(closed) - len(left)} of {len(closed)} targets are reached"
     if not left: return f"stop: {_all(len(closed))} reached."
+    noise = found.noise[left] if found else torch.zeros(1)
+    if (noise > 0).all() and (best[left] <= noise).all():
+        return (f"stop: {count}, and what is left is noise: measurements of one design have an "
+                f"error of {float(noise.mean()):.1e}.")
     if not journal.asked: return f"stop: {count}, and the method asks for nothing more."
     if found is None: return f"go on: {count}; too little was measured to expect anything yet."
-    noise = found.noise
-    if noise > 0 and (best[left] <= noise).all():
-        return (f"stop: {count}, and what is left is noise: measurements of one design differ "
-                f"by {noise:.1e}.")
     some = 1 - float((1 - found.better).prod())
     if some < UNLIKELY:
         return f"stop, perhaps: {count}, and nothing better is expected of the next designs."
-    return f"go on: {count}; with a chance of {some:.0%} the next designs bring a better one."
+    chance = "more than 99 %" if some > .99 else f"{100 * some:.0f} %"
+    return f"go on: {count}; with a chance of {chance} the next designs bring a better one."
 
 def _all(n:int) -> str: return "the target is" if n == 1 else f"all {n} targets are"
 
-# %% ../../nbs/use/00_progress.ipynb #ee8fc9c7
+# %% ../../nbs/use/00_progress.ipynb #bb9bc44f
 def progress_table(journal:Journal,       # what is known
                    known:Reached,         # what was reached
                    found:Forecast|None,   # what is expected

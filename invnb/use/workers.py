@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['run_campaign']
 
-# %% ../../nbs/use/07_workers.ipynb #cd629c70
+# %% ../../nbs/use/07_workers.ipynb #2496a84b
 import warnings
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -19,7 +19,7 @@ from ..interrupt import stop_if_asked, stoppable
 from ..methods.campaign import Best, Campaign
 from ..parallel import Here, again, lost_worker, outcome_of, some_of, take_back
 
-# %% ../../nbs/use/07_workers.ipynb #fbd20a1d
+# %% ../../nbs/use/07_workers.ipynb #6834d3f6
 def run_campaign(campaign:Campaign,                     # started, perhaps told something already
                  simulate:Callable[[Tensor], object],   # (1, dx) -> (1, dy)
                  executor:Executor|Callable[[], Executor]=Here(),   # a pool, or what gives one
