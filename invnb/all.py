@@ -10,16 +10,17 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out'
            'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm',
            'relaxation_time', 'fall_speed', 'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch',
            'flight', 'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell',
-           'from_official', 'metamaterial', 'coating', 'quarter_wave', 'ink', 'method_registry', 'register_method',
-           'resimulation_error', 'Search', 'Till', 'Method', 'list_methods', 'get_method', 'load_method',
-           'check_method', 'SurrogateNet', 'AnySurrogate', 'value_and_jacobian', 'Network', 'fit_seeds',
-           'GaussianProcess', 'Surrogate', 'FrozenNet', 'SurrogateMethod', 'sensitivity', 'production_yield',
-           'boundary_loss', 'AdamSearch', 'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint',
-           'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching',
-           'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search', 'Spent', 'DirectSearch', 'best_of',
-           'per_target', 'r_T', 'simulations_to', 'solved_within', 'holm', 'paired', 'interval', 'Record',
-           'read_record', 'read_records', 'run', 'figure', 'report', 'published', 'summary', 'table', 'ranking',
-           'different', 'plot_ranks', 'posterior_ranks', 'spacing', 'uniformity']
+           'from_official', 'metamaterial', 'coating', 'quarter_wave', 'ink', 'Best', 'Campaign', 'Pending', 'Rounds',
+           'questions', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
+           'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
+           'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet', 'SurrogateMethod',
+           'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch', 'damped_step', 'LevenbergMarquardt',
+           'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN',
+           'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch',
+           'least_squares_search', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to', 'solved_within',
+           'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure', 'report',
+           'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks', 'posterior_ranks', 'spacing',
+           'uniformity']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import (
@@ -45,6 +46,7 @@ from .tasks.shell import shell
 from .tasks.metamaterial import from_official, metamaterial
 from .tasks.coating import coating, quarter_wave
 from .tasks.ink import ink
+from .methods.campaign import Best, Campaign, Pending, Rounds, questions
 from .methods.method import (
     method_registry, register_method, resimulation_error, Search, Till, Method,
     list_methods, get_method, load_method, check_method)
@@ -64,7 +66,7 @@ from .methods.inn import INN
 from .methods.cinn import CINN
 from .methods.flow_matching import FlowMatching
 from .methods.search import (
-    RandomSearch, RankedSearch, GeneticSearch, least_squares_search, Spent, DirectSearch)
+    RandomSearch, RankedSearch, GeneticSearch, least_squares_search, DirectSearch)
 from .bench.metrics import best_of, per_target, r_T, simulations_to, solved_within
 from .bench.paired import holm, paired
 from .bench.interval import interval
@@ -88,6 +90,7 @@ _all_ = [
     'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
     'coating', 'quarter_wave',
     'ink',
+    'Best', 'Campaign', 'Pending', 'Rounds', 'questions',
     'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
     'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
     'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet',
@@ -95,7 +98,7 @@ _all_ = [
     'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint',
     'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN',
     'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search',
-    'Spent', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to', 'solved_within',
+    'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to', 'solved_within',
     'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
     'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks',
     'posterior_ranks', 'spacing', 'uniformity'

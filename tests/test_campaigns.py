@@ -7,7 +7,7 @@ from torch import nn
 
 from invnb.bench.run import CountingSimulator
 from invnb.core import Data, stream
-from invnb.methods.campaign import Campaign, Rounds, paired, questions
+from invnb.methods.campaign import Campaign, Rounds, questions
 from invnb.methods.closed_loop import ClosedLoop
 from invnb.methods.method import Method, Till, get_method
 from invnb.methods.network import Network

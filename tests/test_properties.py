@@ -63,6 +63,8 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.bench.cli": "commands: tests/test_faults.py runs them",
     "invnb.use.solve": "a command: tests/test_solve.py, and its reading functions tests/test_fuzz.py",
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
+    "invnb.methods.campaign": "tests/test_campaigns.py asks and tells, in every order",
+    "same_rows": "what check_method compares",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.wanted": "cells of files: tests/test_solve_wishes.py, tests/test_fuzz.py and its notebook",
@@ -1814,7 +1816,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
-    "Search Till.__call__": "what a method has bought",
+    "Search Till.__call__ same_rows CountingSimulator.entries Loop.note Loop.hear Loop.share": "what a method has bought",
     "spans_decades Misfit Misfit.__call__ Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
     "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares"
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several": "pieces of a surrogate: its fit and its calls check",

@@ -195,11 +195,11 @@ def share(self:Loop,
           y:Tensor,      # (N, dy) what they measure, in deviations
          ) -> None:
     "Take note of what another target has bought, where it is better than all of one's own"
-    value, row = zip(*(part.size(part[:, None].residual(y)).nan_to_num(nan=torch.inf).min(1)
-                       for part in self.wanted.split(max(1, 2**22 // y.numel()))))
-    better = torch.cat(value) < self.misfit[:, :self.t].amin(1)
+    found = [part.size(part[:, None].residual(y)).nan_to_num(nan=torch.inf).min(1)
+             for part in self.wanted.split(max(1, 2**22 // y.numel()))]
+    row = torch.cat([best.indices for best in found])
+    better = torch.cat([best.values for best in found]) < self.misfit[:, :self.t].amin(1)
     if not better.any(): return
-    row = torch.cat(row)
     self.note(u[row], torch.where(better[:, None], y[row], torch.nan))
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #6b06998c
@@ -254,12 +254,12 @@ class ClosedLoop(NeuralAdjoint):
         own = OwnAnswers(scaled, process, len(pool)) if process else None
         noise = float(self.noise()) / float(scaled.usual)**2
         loop = Loop(scaled, pool, scaled.measure(wish), budget, self, own, noise)
-        who = payer.cpu()
+        who, heard = payer.cpu(), 0
         for _ in progress_bar(range(budget), "closed loop", "round"):
             if campaign and not scattered:
                 if campaign.closed[who].all(): return
-                more, measured = (part.to(pool) for part in campaign.unasked())
-                loop.hear(more, scaled.measure(measured))
+                more, measured, heard = campaign.unasked(heard)
+                loop.hear(more.to(pool), scaled.measure(measured.to(pool)))
             u = loop.choose()
             x = scaled.design(u)
             if space: x = space.nearest(x)

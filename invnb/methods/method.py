@@ -78,7 +78,8 @@ class Search:
         error = self.error.amin(1) if self.tolerance is None else self.shared()[1]
         each = f"{T} simulations each"
         if bool((spent < T).any()):
-            each = f"{int(spent.min())} to {int(spent.max())} simulations each, {int(spent.sum())} in all"
+            least, most = int(spent.min()), int(spent.max())
+            each = f"{least} to {most} simulations each, {int(spent.sum())} in all"
         return f"Search({N} targets, {each}; median error of the best {float(error.median()):.2g})"
 
 # %% ../../nbs/methods/00_method.ipynb #594d9ae7
@@ -323,7 +324,7 @@ def known_classes() -> dict[str, type]:
 # %% ../../nbs/methods/00_method.ipynb #d01838ef
 def same_rows(a:Tensor,       # (n, dx) designs
               b:Tensor,       # (m, dx) designs
-              eps:float=1e-3, # of the largest of each column: batches of other sizes round otherwise
+              eps:float=1e-3, # of the largest of each column: other batches round otherwise
              ) -> bool:
     "Are they the same designs, in whatever order?"
     if len(a) != len(b): return False
