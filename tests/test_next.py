@@ -1,6 +1,5 @@
 "invnb_next: a laboratory fills in what it measured, with a spreadsheet, twice, out of order, and two people at once; nothing is lost and nothing is bought twice"
-import csv, io, os, random, signal, subprocess, sys, time
-from concurrent.futures import ThreadPoolExecutor
+import csv, io, os, random, signal, subprocess, sys, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -239,6 +238,7 @@ def test_from_a_table(folder, capsys):
     table = pd.concat([table, pd.DataFrame([truth(row) for row in table.to_dict("records")])], axis=1).astype(object)
     table.loc[3, "p"] = "failed"
     table.to_csv("last.csv", index=False)
+    Path("wanted.csv").write_text("p,q\n1.95..1.96,\n0.02..0.03,0.5..0.6\n")
     command("--table", "last.csv", wish="wanted.csv", x="a:metal", choices="metal", method="quick")
     said = capsys.readouterr().out
     assert "last.csv: read with commas; 12 rows, 5 columns" in said and "12 measurements, 1 of them failed; 8 to come" in said
@@ -365,3 +365,26 @@ def test_noise_failures_and_late_answers(folder, capsys):
     missed = ((truly - wanted)**2).mean(1)
     print(capsys.readouterr().out[-900:], "\nNOISE", noise, "MISSED", missed / noise, "BEST", best.error / noise, len(measured), sum(measured.values()))
     assert missed.max() < 10 * noise
+
+
+def slow_sum(x):
+    "Designs near 1 take longer, and some fail"
+    time.sleep(.01 + .1 * float(x[0, 0]))
+    if float(x[0, 1]) > .95: raise ValueError("did not converge")
+    return x.sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize("kind", ["loky", "dask"])
+def test_workers_do_not_wait(kind):
+    "Each free worker gets a design; all that was asked for is told, failures too"
+    if kind == "dask": pytest.importorskip("distributed")
+    from invnb.parallel import open_executor
+    from invnb.space import Space
+    from invnb.use.workers import run_campaign
+    campaign = Quick().start([[1.3]], Space([[0., 0.], [1., 1.]]), tolerance=1e-12)
+    with open_executor(kind, 2) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        best = run_campaign(campaign, slow_sum, pool, workers=2, most=40)
+    assert len(campaign) == 40 or campaign.closed.all()
+    assert not len(campaign.pending.x) and len(campaign.x.unique(dim=0)) == len(campaign)
+    assert best.error[0] < 1e-2 and ((campaign.x[:, 1] > .95) == campaign.y[:, 0].isnan()).all()

@@ -6,7 +6,7 @@
 __all__ = ['WAIT', 'OPTIONS', 'ALWAYS', 'alone', 'Folder', 'read_folder', 'open_campaign', 'measured_data', 'create', 'step',
            'ask', 'next_designs', 'invnb_next']
 
-# %% ../../nbs/use/06_campaign.ipynb #fdae503e
+# %% ../../nbs/use/06_campaign.ipynb #ade500c5
 import errno, re, sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ from .solve import SEVERAL, OneLine, _whole
 from .table import READERS, check_folder, read_table
 from .wanted import Wanted, read_wanted
 
-# %% ../../nbs/use/06_campaign.ipynb #4d73858d
+# %% ../../nbs/use/06_campaign.ipynb #66bcddbb
 WAIT = 600     # seconds for which a call waits for another one
 
 @contextmanager
@@ -58,7 +58,7 @@ def alone(folder:Path,            # of a campaign
         yield
     finally: lock.release(force=True)
 
-# %% ../../nbs/use/06_campaign.ipynb #6f1bbffd
+# %% ../../nbs/use/06_campaign.ipynb #f4184903
 class Folder(NamedTuple):
     "The files of a campaign, read"
     plan:Plan          # its settings
@@ -100,7 +100,7 @@ def open_campaign(folder:str|Path|Folder,   # that invnb_next made, or what was 
 def _all(part:str, rows:Sequence[Row]) -> Tensor:
     return torch.tensor(np.array([getattr(row, part) for row in rows]))
 
-# %% ../../nbs/use/06_campaign.ipynb #1e98ceab
+# %% ../../nbs/use/06_campaign.ipynb #edc0a823
 def measured_data(folder:str|Path,   # that invnb_next made
                  ) -> Data:          # without what failed
     "What was measured, to learn from"
@@ -114,7 +114,7 @@ def measured_data(folder:str|Path,   # that invnb_next made
 
 def _known(row:Row) -> np.ndarray: return np.array(np.nan) if row.y is None else row.y
 
-# %% ../../nbs/use/06_campaign.ipynb #87f9ab73
+# %% ../../nbs/use/06_campaign.ipynb #a2506909
 def create(folder:Path,     # that is new, or holds no campaign
            begun:Begun,     # see `begin`
           ) -> list[str]:   # what was understood
@@ -142,7 +142,7 @@ def _as_text(path:Path) -> bytes:
     frame = read_table(path).frame
     return frame.to_csv(index=False).encode()
 
-# %% ../../nbs/use/06_campaign.ipynb #7d51f4c6
+# %% ../../nbs/use/06_campaign.ipynb #00def21c
 def step(folder:str|Path,              # that invnb_next made
          n:int|None=None,              # designs that are out at once; default: as before
          tolerance:float|None=None,    # error at which a target is reached; default: as before
@@ -217,7 +217,7 @@ def _to_measure(folder:Path, rows:Sequence[Row], new:int) -> str:
     return (f"{folder/'next.csv'}: {len(rows)} design{'s' * (len(rows) > 1)} to measure, "
             f"{which}{before}")
 
-# %% ../../nbs/use/06_campaign.ipynb #6cc0c893
+# %% ../../nbs/use/06_campaign.ipynb #f1e9a625
 OPTIONS = dict(
     wish="table of what is wanted: the measured columns, one target a row; cells may be 0.35, "
          "empty, >=0.9, <=0.1, 0.3..0.4 or 0.35+-0.02",
