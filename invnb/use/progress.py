@@ -75,7 +75,7 @@ def forecast(journal:Journal,     # what is known
                                                                    / misfit.unit).square()
     left = noise.mean() * (wish.lower == wish.upper).any(1)
     targets = [max(row.target - 1, 0) for row in journal.asked]
-    if not targets: return Forecast(*torch.zeros(3, 0), left)
+    if not targets: return Forecast(torch.zeros(0), torch.zeros(0), torch.zeros(0), left)
     z, doubt = expectation(judge, torch.tensor(np.array([row.x for row in journal.asked])))
     many = independent(judge, data)
     groups = min(z.shape[1], max(1, round(many))) if np.isfinite(many) else 1
@@ -83,9 +83,9 @@ def forecast(journal:Journal,     # what is known
     place = torch.arange(z.shape[1]) * groups // z.shape[1]       # columns that err together
     drawn = z + draw[..., place] * doubt.sqrt()
     error = misfit.error(_back(judge.misfit, drawn), wish[targets])
-    near = -1. if campaign.tolerance is None else campaign.tolerance
+    enough = -1. if campaign.tolerance is None else campaign.tolerance
     return Forecast(error.mean(0), (error < best[targets]).double().mean(0),
-                    (error <= near).double().mean(0), left)
+                    (error <= enough).double().mean(0), left)
 
 def _back(misfit:Misfit, z:Tensor) -> Tensor:
     "Measurements from the scales on which distances are misfits"
