@@ -6,7 +6,7 @@
 __all__ = ['TABLES', 'total_spec', 'sections', 'yardstick', 'run_total_cell', 'told', 'from_nothing', 'code_of_total',
            'TotalShelf', 'attempt_total', 'planned_total', 'run_total']
 
-# %% ../../nbs/bench/13_cells.ipynb #92e8a46e
+# %% ../../nbs/bench/13_cells.ipynb #011ab3fd
 import hashlib, itertools, time, traceback, warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
@@ -34,9 +34,9 @@ from ..parallel import Here, LostProcess, isolated, outcomes
 from ..saved import to_config
 from ..tasks.task import Task, get_task
 
-# %% ../../nbs/bench/13_cells.ipynb #fd793115
+# %% ../../nbs/bench/13_cells.ipynb #ca31f0e4
 _Entry = Method|str                                  # a method, not fitted, or the name of a peer
-_Cell = tuple[str|Task, _Entry, dict[str, Any]]
+_Cell = tuple[str|Task, Any, dict[str, Any]]           # the second is an entry
 
 def total_spec(task:Task,            # what is asked
                name:str,             # of the method
@@ -109,13 +109,13 @@ def from_nothing(method:Method,    # any
     "Does it begin without a table?"
     return bool(getattr(method, "from_nothing", False))
 
-# %% ../../nbs/bench/13_cells.ipynb #eb03cc52
+# %% ../../nbs/bench/13_cells.ipynb #6f735536
 def code_of_total(spec:dict[str, Any],   # see `total_spec`
                   task:Task|None=None,   # where it is not one of the package
                  ) -> str:
     "A hash of all code that would compute this cell now"
     maker, known = maker_of(spec["task"]), known_classes()
-    parts = [maker] if maker else [task.simulate, task.prior] if task else []
+    parts:list[Any] = [maker] if maker else [task.simulate, task.prior] if task else []
     parts += [known[name] for name in class_names(spec["settings"]) if name in known]
     texts = {text for part in parts for text, _ in pieces(part, set())}
     texts |= closure("invnb.bench.cells", "run_total_cell")
@@ -139,7 +139,7 @@ def attempt_total(limit:float|None,   # see `run_total`
     except (LostProcess, KeyboardInterrupt): raise
     except (Exception, SystemExit): return traceback.format_exc()
 
-# %% ../../nbs/bench/13_cells.ipynb #32924f59
+# %% ../../nbs/bench/13_cells.ipynb #4238de8f
 TABLES = 0, 10, 30, 100, 300      # rows; what is fitted cannot do with 0, the others begin there
 
 def planned_total(tasks:Iterable[str|Task],          # names, or Task objects

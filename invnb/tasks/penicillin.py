@@ -6,7 +6,7 @@
 __all__ = ['penicillin_constants', 'penicillin_hours', 'penicillin_step', 'penicillin_start', 'ferment_one', 'ferment_many',
            'penicillin_yield', 'penicillin_course', 'draw_penicillin', 'penicillin']
 
-# %% ../../nbs/tasks/12_penicillin.ipynb #c5dd14f8
+# %% ../../nbs/tasks/12_penicillin.ipynb #c85373b1
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..core import as_matrix
 from .task import Axes, Task, register_task
 
-# %% ../../nbs/tasks/12_penicillin.ipynb #83684b52
+# %% ../../nbs/tasks/12_penicillin.ipynb #85a2078f
 penicillin_constants = dict(
     Y_xs=.45, Y_ps=.90,           # biomass and penicillin from a gram of glucose
     K_1=1e-10, K_2=7e-5,          # acidity that slows growth (mol/l)
@@ -28,7 +28,7 @@ penicillin_constants = dict(
     R=1.9872, evaporation=2.5e-4, V_max=180.)    # gas constant, 1/h, litres
 penicillin_hours = 2500           # nothing runs longer
 
-# %% ../../nbs/tasks/12_penicillin.ipynb #62354e3d
+# %% ../../nbs/tasks/12_penicillin.ipynb #c01afa62
 def penicillin_step(V:Any, X:Any, S:Any, P:Any, C:Any,  # volume, biomass, glucose, penicillin, CO2
                     growth:Any,       # fastest growth at this temperature and acidity
                     loss:Any,         # share of the volume that evaporates in an hour
@@ -57,17 +57,17 @@ def penicillin_start(x:np.ndarray,              # (n, 7) designs
     loss = c["evaporation"] * (np.exp(5*(T - 373)/(273 - 373)) - 1)
     return V, X, S, np.zeros_like(V), np.zeros_like(V), growth, loss, F, s_f
 
-# %% ../../nbs/tasks/12_penicillin.ipynb #84217370
+# %% ../../nbs/tasks/12_penicillin.ipynb #7cb2fe0a
 def ferment_one(start:tuple[float, ...],       # V, X, S, P, CO2, growth, loss, F, s_f
                 hours:float=1.,                # length of a step
                ) -> tuple[float, float, float]:  # penicillin, CO2, hour of the end
     "Run one design to its end"
-    state, fixed = start[:5], start[5:]
-    steps = round(penicillin_hours / hours)
+    V, X, S, P, C, growth, loss, F, s_f = start
+    steps, full = round(penicillin_hours / hours), penicillin_constants["V_max"]
     for t in range(1, steps + 1):
-        *state, dP = penicillin_step(*state, *fixed, hours)
-        if state[0] > penicillin_constants["V_max"] or state[2] < 0 or dP < 1e-11: break
-    return state[3], state[4], t * hours
+        V, X, S, P, C, dP = penicillin_step(V, X, S, P, C, growth, loss, F, s_f, hours)
+        if V > full or S < 0 or dP < 1e-11: break
+    return P, C, t * hours
 
 def ferment_many(start:tuple[np.ndarray, ...],  # each (n,): V, X, S, P, CO2, growth, loss, F, s_f
                 ) -> np.ndarray:                # (n, 3) penicillin, CO2, hour of the end
@@ -97,15 +97,16 @@ def penicillin_yield(x:Tensor,     # (n, 7) designs, in the units of their names
     found[~possible] = np.nan
     return torch.from_numpy(found).to(x)
 
-# %% ../../nbs/tasks/12_penicillin.ipynb #21af251f
+# %% ../../nbs/tasks/12_penicillin.ipynb #884b1727
 def penicillin_course(x:Tensor,        # (7,) a design
                      ) -> np.ndarray:  # (hours, 6) hour, V, X, S, P, CO2
     "What happens in the vat, hour by hour"
-    *state, growth, loss, F, s_f = (float(v[0]) for v in penicillin_start(x.double().numpy()[None]))
-    course = [[0., *state]]
+    V, X, S, P, C, *fixed = (float(v[0]) for v in penicillin_start(x.double().numpy()[None]))
+    growth, loss, F, s_f = fixed
+    course = [[0., V, X, S, P, C]]
     for t in range(round(float(penicillin_yield(x[None])[0, 2]))):
-        *state, _ = penicillin_step(*state, growth, loss, F, s_f)
-        course.append([t + 1., *state])
+        V, X, S, P, C, _ = penicillin_step(V, X, S, P, C, growth, loss, F, s_f)
+        course.append([t + 1., V, X, S, P, C])
     return np.array(course)
 
 def draw_penicillin(x:Tensor,       # (n, 7) designs; the first twelve are drawn
