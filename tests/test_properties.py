@@ -585,7 +585,7 @@ def test_search(name, fitted_methods):
     assert torch.allclose(simulate(found.x.flatten(0, 1)).view(3, 5, 2).to(found.y), found.y, atol=1e-4) and equal(found.error, resimulation_error(found.y, targets[:, None].to(found.y), method.misfit))
     best = found.best()
     assert best.shape == (3, 3) and all(torch.equal(best[i], found.x[i, found.error[i].argmin()]) for i in range(3))
-    if type(method).spend is Method.spend: assert equal(found.x, method.propose(targets, 5, seed=3))
+    if type(method).rounds is Method.rounds: assert equal(found.x, method.propose(targets, 5, seed=3))
     again = method.search(simulate, targets, 5, seed=3)
     assert equal(again.x, found.x) and isinstance(again, Search)
 
@@ -1828,7 +1828,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "repetitions Repeated true_error TrueError": "what a table holds, which Data has checked",
     "expectation predicted_error nine_of_ten chance_within chance_met miss_and_chance share_unmet within_reach Rows Rows.doubt Rows.nearest Rows.known check_logarithms": "pieces of a solver, which checks designs and targets",
 }
-INNER = {"candidates", "spend", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
+INNER = {"candidates", "rounds", "learn", "loss", "expected_error", "ranked", "robust", "other_starts", "evolve", "inverse", "step", "descend", "polish"}      # methods of a method: propose and search have checked what they get
 
 @pytest.mark.parametrize("kind", ["array", "list", "DataFrame"])
 @pytest.mark.parametrize("name", ARRAYS)

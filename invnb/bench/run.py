@@ -64,14 +64,29 @@ class CountingSimulator:
                              f"{budget} each")
         if x.shape[:2] != (N, budget):
             raise ValueError(f"search: expected x ({N}, {budget}, dx), got {tuple(x.shape)}")
-        bought = {row.tobytes(): y for row, y in zip(torch.cat(self.x).numpy(), torch.cat(self.y))}
-        missing, y = torch.full(targets.shape[1:], torch.nan), []
-        for row in x.flatten(0, 1).numpy():
-            if row.tobytes() not in bought and not np.isnan(row).all():
-                raise ValueError(f"search: reports the design {row.tolist()}, "
-                                 "which was never simulated")
-            y.append(bought.get(row.tobytes(), missing))
-        return resimulation_error(torch.stack(y).view(N, budget, -1), targets.cpu()[:, None])
+        y, rows = torch.cat(self.y), self.entries(x.flatten(0, 1), found.place)
+        paid = torch.where((rows >= 0)[:, None], y[rows], torch.nan)
+        return resimulation_error(paid.view(N, budget, -1), targets.cpu()[:, None])
+
+    def entries(self, x:Tensor,          # (n, dx) designs that a method reports
+                place:Tensor|None=None,  # (n,) in any shape: the number of each, as it says
+               ) -> Tensor:              # (n,) number in the ledger; -1: NaN, which is no design
+        "Which simulation each design was: of equal ones the first, then the second, ..."
+        known, empty = torch.cat(self.x), x.isnan().all(1)
+        if place is not None:
+            rows = place.flatten().cpu()
+            wrong = (rows >= len(known)) | (known[rows.clamp(-1, len(known) - 1)] != x).any(1)
+            wrong = torch.where(rows < 0, ~empty, wrong)
+        else:
+            rows, queues = torch.full((len(x),), -1), defaultdict[bytes, list[int]](list)
+            for j, row in reversed(list(enumerate(known.numpy()))): queues[row.tobytes()].append(j)
+            for i in (~empty).nonzero()[:, 0].tolist():
+                queue = queues[x[i].numpy().tobytes()]
+                if queue: rows[i] = queue.pop() if len(queue) > 1 else queue[0]
+            wrong = (rows < 0) & ~empty
+        if not wrong.any(): return rows
+        lie = x[int(wrong.nonzero()[0])].tolist()
+        raise ValueError(f"search: reports the design {lie}, which was never simulated")
 
 # %% ../../nbs/bench/05_run.ipynb #244428d3
 @contextmanager

@@ -15,7 +15,8 @@ from fastcore.basics import patch
 from torch import Generator, Tensor
 
 from ..core import Data, progress_bar
-from .method import Till, moved_into, register_method
+from .campaign import Questions, Rounds
+from .method import moved_into, register_method
 from .descent import LevenbergMarquardt, Scaled
 from .contract import SurrogateNet, value_and_jacobian
 from .neural_adjoint import NeuralAdjoint, uniform_starts
@@ -49,6 +50,10 @@ class Loop:
     choose:Callable[[], Tensor]                  # these are defined below
     learn:Callable[[Tensor, Tensor], None]
     question:Callable[[OwnAnswers], Tensor]
+    make_room:Callable[[], None]
+    note:Callable[[Tensor, Tensor], None]
+    hear:Callable[[Tensor, Tensor], None]
+    share:Callable[[Tensor, Tensor], None]
 
     def __init__(self, surrogate:Scaled,  # what is asked, in the units of the search
                  pool:Tensor,           # (N, n, dx) candidates, best first, in half widths
@@ -116,6 +121,7 @@ def learn(self:Loop,
           y:Tensor,    # (N, dy) the answers; NaN where a simulation failed
          ) -> None:
     "Take note of the answers, and decide whether to go on from here or from the next candidate"
+    self.make_room()
     t, options, n = self.t, self.options, self.pool.shape[1]
     misfit = self.wanted.size(self.wanted.residual(y)).nan_to_num(nan=torch.inf)
     before = torch.where(self.fresh, torch.inf, self.misfit[self.rows, self.base])
@@ -138,6 +144,64 @@ def learn(self:Loop,
     self.fails = torch.where(self.fresh, 0, self.fails)
     self.t = t + 1
 
+# %% ../../nbs/methods/03_closed_loop.ipynb #ad3b0c81
+@patch
+def make_room(self:Loop) -> None:
+    "A place for one more answer a target, where there are more than rounds"
+    if self.t < self.misfit.shape[1]: return
+    more = lambda part, value: torch.cat([part, torch.full_like(part[:, :1], value)], 1)
+    self.u, self.e, self.done = more(self.u, 0.), more(self.e, 0.), more(self.done, torch.nan)
+    self.misfit = more(self.misfit, torch.inf)
+
+@patch
+def note(self:Loop,
+         u:Tensor,    # (N, dx) designs, one for each target
+         y:Tensor,    # (N, dy) what they measure; NaN: nothing is known
+        ) -> None:
+    "Take note of an answer that a target did not ask for"
+    self.make_room()
+    t, n, options = self.t, self.pool.shape[1], self.options
+    misfit = self.wanted.size(self.wanted.residual(y)).nan_to_num(nan=torch.inf)
+    error = (y - self.surrogate(u)).nan_to_num(0., 0., 0.)
+    good = misfit < torch.where(self.fresh, options.chase, self.misfit[self.rows, self.base])
+    self.u[:, t], self.e[:, t], self.misfit[:, t] = u, error, misfit
+    if self.own: self.own.learn(u, error, misfit.isfinite())
+    near = (self.pool - u[:, None]).abs().amax(2) < options.away
+    self.rank += n * (near & (self.rank < n) & misfit.isfinite()[:, None])
+    self.base = torch.where(good, t, self.base)
+    self.fresh, self.fails = self.fresh & ~good, torch.where(good, 0, self.fails)
+    self.damping = torch.where(good, options.damping, self.damping)
+    self.t = t + 1
+
+@patch
+def hear(self:Loop,
+         x:Tensor,       # (h, dx) designs that nobody asked for
+         y:Tensor,       # (h, dy) what they measure, in deviations
+         most:int=64,    # so many for each target
+        ) -> None:
+    "Take note of those that miss each target least"
+    lower, upper = self.surrogate.bounds
+    rows = (((x >= lower) & (x <= upper)).all(1) & ~y.isnan().any(1)).nonzero()[:, 0]
+    if not len(rows): return
+    u, y = self.surrogate.place(x[rows]), y[rows]
+    few = min(most, len(rows))
+    nearest = [part.size(part[:, None].residual(y)).topk(few, largest=False).indices
+               for part in self.wanted.split(max(1, 2**22 // y.numel()))]
+    for row in torch.cat(nearest).T: self.note(u[row], y[row])
+
+@patch
+def share(self:Loop,
+          u:Tensor,      # (N, dx) designs of a round
+          y:Tensor,      # (N, dy) what they measure, in deviations
+         ) -> None:
+    "Take note of what another target has bought, where it is better than all of one's own"
+    value, row = zip(*(part.size(part[:, None].residual(y)).nan_to_num(nan=torch.inf).min(1)
+                       for part in self.wanted.split(max(1, 2**22 // y.numel()))))
+    better = torch.cat(value) < self.misfit[:, :self.t].amin(1)
+    if not better.any(): return
+    row = torch.cat(row)
+    self.note(u[row], torch.where(better[:, None], y[row], torch.nan))
+
 # %% ../../nbs/methods/03_closed_loop.ipynb #6b06998c
 @register_method("closed_loop")
 @dataclass
@@ -148,12 +212,13 @@ class ClosedLoop(NeuralAdjoint):
     patience:int=4           # answers in a row without progress before the next candidate
     away:float=.1            # candidates nearer than this (half widths) to an answer come last
     converged:float=1e-24    # squared error, relative to the variance of y, that is rounding
+    listens = True
     ask:int=300              # rows of a process, at most, that is asked again after each answer
     chase:float=1e-4         # squared error below which steps follow the slope
     questions:int=8          # starts of each kind for the next question
 
-    def spend(self, till:Till, wish:Wish, budget:int, generator:Generator,
-              space:Space|None) -> None:
+    def rounds(self, wish:Wish, budget:int, generator:Generator, space:Space|None,
+               campaign:Rounds|None=None) -> Questions:
         candidates = moved_into(space, self.candidates(wish, budget, generator, space))
         if space is None:
             anywhere = uniform_starts((candidates.shape[1],), self.net.bounds, generator)
@@ -165,35 +230,43 @@ class ClosedLoop(NeuralAdjoint):
         if process := self.process(): size += 8 * len(process.rows) * (self.questions + budget)
         for part in rows.split(max(1, 2**24 // size)):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
-            self.polish(lambda x: till(x, part), pool, wish[part], budget, space)
+            yield from self.polish(pool, wish[part], part, budget, space, campaign)
 
-    def polish(self, simulate:Callable[[Tensor], Tensor],  # (N, dx) -> (N, dy), a row a target
-               pool:Tensor,                                # (N, n, dx) candidates, best first
-               wish:Wish,                                  # (N, dy) what is wanted
-               budget:int,                                 # rounds
-               space:Space|None=None,                      # where designs may lie
-              ) -> None:
-        "One simulation a target and round: candidates are improved by what `simulate` answers"
+    def polish(self, pool:Tensor,           # (N, n, dx) candidates, best first
+               wish:Wish,                   # (N, dy) what is wanted
+               payer:Tensor,                # (N,) numbers of these targets
+               budget:int,                  # rounds
+               space:Space|None=None,       # where designs may lie
+               campaign:Rounds|None=None,   # whose unasked rows are answers too
+              ) -> Questions:               # asks for (N, dx), is sent (N, dy)
+        "One simulation a target and round: candidates are improved by what comes back"
         net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
         if space: box = space.bounds.to(box)
-        wish, misfit, answer = wish.double(), self.misfit, simulate
+        wish, misfit, scattered = wish.double(), self.misfit, None
         if self.tolerance is not None:
             offsets = as_tolerance(self.tolerance, box.shape[1]) * building_errors(box.shape[1], 16)
             net = scattered = Scattered(net, offsets.to(box))
             targets, misfit = scattered.repeated(plain_targets(wish), misfit)
             wish = Wish.exactly(targets)
-            answer = lambda x: scattered.measured(x, simulate(x), self.misfit)
         scaled = Scaled(net, box, misfit, space)
         pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
         process = None if space else self.process(net)
         own = OwnAnswers(scaled, process, len(pool)) if process else None
         noise = float(self.noise()) / float(scaled.usual)**2
         loop = Loop(scaled, pool, scaled.measure(wish), budget, self, own, noise)
+        who = payer.cpu()
         for _ in progress_bar(range(budget), "closed loop", "round"):
+            if campaign and not scattered:
+                if campaign.closed[who].all(): return
+                more, measured = (part.to(pool) for part in campaign.unasked())
+                loop.hear(more, scaled.measure(measured))
             u = loop.choose()
             x = scaled.design(u)
             if space: x = space.nearest(x)
-            loop.learn(u, scaled.measure(answer(x)))
+            y = yield x, payer
+            if scattered: y = scattered.measured(x, y, self.misfit)
+            loop.learn(u, y := scaled.measure(y))
+            if campaign and campaign.tolerance is not None and not scattered: loop.share(u, y)
 
     def process(self, net:SurrogateNet|None=None,   # default: the surrogate's
                ) -> ProcessNet|None:

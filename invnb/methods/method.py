@@ -19,6 +19,7 @@ from torch import Generator, Tensor
 from typing_extensions import Self
 
 from ..core import Data, Registry, as_matrix, check_count, stream
+from .campaign import Campaign, Questions, Rounds, drive
 from ..misfit import Misfit
 from ..space import Space
 from ..wish import Wish, as_wish
@@ -46,6 +47,13 @@ class Search:
     y:Tensor         # (N, T, dy) their measurements
     targets:Wish     # (N, dy) what was wanted
     misfit:Misfit|None=None  # how columns are compared; default: as they are
+    place:Tensor|None=None   # (N, T) number of each in the order of calls; -1: not bought
+    tolerance:float|None=None  # error at which a target was closed, by any design; None: never
+
+    @property
+    def spent(self) -> Tensor:      # (N,)
+        "How many simulations each target bought"
+        return (~self.x.isnan().all(2)).sum(1)
 
     @property
     def error(self) -> Tensor:      # (N, T)
@@ -53,12 +61,25 @@ class Search:
         return resimulation_error(self.y, self.targets[:, None], self.misfit)
 
     def best(self) -> Tensor:       # (N, dx)
-        "The best design of each target"
-        return self.x[torch.arange(len(self.x)), self.error.argmin(1)]
+        "The best design of each target; with a tolerance, whoever bought it"
+        if self.tolerance is None:
+            return self.x[torch.arange(len(self.x)), self.error.argmin(1)]
+        return self.shared()[0]
+
+    def shared(self) -> tuple[Tensor, Tensor]:     # (N, dx), and (N,) its error
+        "The best design of each target, whoever bought it"
+        x, y = self.x.flatten(0, 1), self.y.flatten(0, 1)
+        best = [resimulation_error(y, part[:, None], self.misfit).min(1)
+                for part in self.targets.split(max(1, 2**24 // y.numel()))]
+        return x[torch.cat([b.indices for b in best])], torch.cat([b.values for b in best])
 
     def __repr__(self) -> str:
-        (N, T, _), median = self.x.shape, float(self.error.amin(1).median())
-        return f"Search({N} targets, {T} simulations each; median error of the best {median:.2g})"
+        (N, T, _), spent = self.x.shape, self.spent
+        error = self.error.amin(1) if self.tolerance is None else self.shared()[1]
+        each = f"{T} simulations each"
+        if bool((spent < T).any()):
+            each = f"{int(spent.min())} to {int(spent.max())} simulations each, {int(spent.sum())} in all"
+        return f"Search({N} targets, {each}; median error of the best {float(error.median()):.2g})"
 
 # %% ../../nbs/methods/00_method.ipynb #594d9ae7
 class Till:
@@ -71,6 +92,7 @@ class Till:
         self.simulate, self.targets, self.budget = simulate, targets, budget
         self.misfit = misfit
         self.spent = torch.zeros(len(targets), dtype=torch.long)
+        self.place = torch.full((len(targets), budget), -1)     # which call each design was
         self.x:Tensor|None = None
         self.y:Tensor|None = None
 
@@ -85,8 +107,8 @@ class Till:
             i = int(over[0])
             raise ValueError(f"budget: expected at most {self.budget} simulations for target {i}, "
                              f"got {int(self.spent[i] + count[i])}")
-        y = as_matrix("simulate", self.simulate(x), width=self.targets.shape[1],
-                      rows=len(x), finite=False).to(x)
+        y = as_matrix("simulate", self.simulate(x.clone()), width=self.targets.shape[1],
+                      rows=len(x), finite=False).to(x).clone()
         if self.x is None or self.y is None:
             self.x, self.y = (t.new_full((N, self.budget, t.shape[1]), torch.nan) for t in (x, y))
         # the k-th design that a target buys in this call goes to its k-th free place
@@ -94,14 +116,17 @@ class Till:
         payer = payer[order]
         place = torch.arange(len(payer)) - (count.cumsum(0) - count)[payer] + self.spent[payer]
         self.x[payer, place], self.y[payer, place] = x[order], y[order]
+        self.place[payer, place] = int(self.spent.sum()) + order
         self.spent += count
         return y
 
-    def receipt(self) -> Search:
+    def receipt(self, tolerance:float|None=None,   # error at which a target was closed
+               ) -> Search:
         "What was bought"
         if self.x is None or self.y is None:
             raise ValueError("search: expected simulations, got none")
-        return Search(self.x, self.y, self.targets.to(self.y.device), self.misfit)
+        wish = self.targets.to(self.y.device)
+        return Search(self.x, self.y, wish, self.misfit, self.place, tolerance)
 
 # %% ../../nbs/methods/00_method.ipynb #da42c6b3
 def warn_beyond(targets:Wish,     # (N, dy) what is wanted
@@ -171,6 +196,7 @@ def moved_into(space:Space|None,    # None: a box, where they are
 class Method(Model):
     "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
     exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
+    listens = False        # True: `rounds` is also given the campaign, see `Rounds.unasked`
     completes = False      # True: it asks for whole measurements, so a wish is completed first
     precision:ClassVar[torch.dtype|None] = torch.float32   # of its data; None: as they are
 
@@ -208,12 +234,36 @@ class Method(Model):
                budget:int,                                 # simulations a target
                seed:int=0,                                 # as in propose
                space:object=None,                          # as in propose
+               tolerance:float|None=None,                  # error at which a target is closed
               ) -> Search:
-        "Spend `budget` simulations on each target"
+        "Ask and tell with a simulator: `budget` simulations a target, fewer with a tolerance"
         wish, where = check_targets(self, targets), check_query(self, space)
         till = Till(simulate, wish, check_count("budget", budget), self.misfit)
-        self.spend(till, wish, budget, stream(type(self).__name__, "propose", seed), where)
-        return till.receipt()
+        drive(self.campaign(wish, where, seed, tolerance, budget), till)
+        return till.receipt(tolerance)
+
+    def start(self, wish:object,                 # (N, dy) what is wanted, as in propose
+              space:object=None,                 # as in propose
+              seed:int=0,                        # as in propose
+              tolerance:float|None=None,         # error at which a target is closed; None: never
+              budget:int=100,                    # simulations a target may have, at most
+             ) -> Campaign:
+        "Ask and tell, where no program can call the simulator"
+        checked, where = check_targets(self, wish), check_query(self, space)
+        return self.campaign(checked, where, seed, tolerance, check_count("budget", budget))
+
+    def campaign(self, wish:Wish,                # (N, dy)
+                 space:Space|None,               # where designs may lie; None: in the box
+                 seed:int,                       # of all that is random
+                 tolerance:float|None,           # error at which a target is closed
+                 budget:int,                     # simulations a target may have
+                ) -> Campaign:
+        "The rounds of this method, to be asked and told"
+        made = Rounds(wish, self.sizes["dx"], space, self.misfit, tolerance, budget)
+        generator = stream(type(self).__name__, "propose", seed)
+        more = dict(campaign=made) if self.listens else {}
+        made.rounds = self.rounds(wish, budget, generator, space, **more)
+        return made
 
     @classmethod
     def load(cls, folder:str|Path,               # what save wrote
@@ -223,15 +273,14 @@ class Method(Model):
         method_registry.discover()
         return super().load(folder, device)
 
-    def spend(self, till:Till,          # where simulations are bought
-              wish:Wish,                # (N, dy)
-              budget:int,               # simulations a target
-              generator:Generator,      # of all that is random
-              space:Space|None,         # where designs may lie; None: in the box of the data
-             ) -> None:
-        "Buy `budget` simulations a target: here, of all that is proposed, in that order"
+    def rounds(self, wish:Wish,          # (N, dy)
+               budget:int,               # simulations a target
+               generator:Generator,      # of all that is random
+               space:Space|None,         # where designs may lie; None: in the box of the data
+              ) -> Questions:            # `y = yield x, payer` asks, in rounds
+        "What to simulate for each target: here, all that is proposed, in one round"
         x = moved_into(space, self.candidates(wish, budget, generator, space))
-        till(x.flatten(0, 1), torch.arange(len(wish)).repeat_interleave(budget))
+        yield x.flatten(0, 1), torch.arange(len(wish)).repeat_interleave(budget)
     def learn(self, data:Data,          # what to learn from
               seed:int,                 # of all that is random
               progress:bool,            # show a bar

@@ -31,7 +31,7 @@ from ..wish import Wish, as_wish
 def asks_simulator(method:Method,   # of any kind
                   ) -> bool:
     "It learns from each answer of a simulator, which a table has not"
-    return type(method).spend is not Method.spend or type(method).search is not Method.search
+    return type(method).rounds is not Method.rounds or type(method).search is not Method.search
 
 def choose_method(name:str,      # as it is registered
                  ) -> Method:
