@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['TABLES', 'total_spec', 'sections', 'yardstick', 'run_total_cell', 'told', 'from_nothing', 'code_of_total',
-           'TotalShelf', 'attempt_total', 'planned_total', 'run_total']
+           'TotalShelf', 'attempt_total', 'confirm_total', 'planned_total', 'run_total']
 
-# %% ../../nbs/bench/13_cells.ipynb #011ab3fd
-import hashlib, itertools, time, traceback, warnings
+# %% ../../nbs/bench/13_cells.ipynb #3ddf9766
+import hashlib, itertools, json, time, traceback, warnings
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,17 +26,17 @@ from .. import __version__
 from .code import class_names, closure, maker_of, pieces
 from .peers import PEERS
 from .run import Shelf, machine, one_thread
-from .store import Record, cell_name
+from .store import Record, cell_name, read_records, write_record
 from .total import (NUMBERS, TOLERANCES, Yardstick, campaign_closings, counted,
                                method_answers, peer_answers)
 from ..core import no_bars
 from ..interrupt import stoppable
 from ..methods.method import Method, get_method, known_classes
 from ..parallel import Here, LostProcess, isolated, outcomes
-from ..saved import to_config
+from ..saved import from_config, to_config
 from ..tasks.task import Task, get_task
 
-# %% ../../nbs/bench/13_cells.ipynb #ca31f0e4
+# %% ../../nbs/bench/13_cells.ipynb #96ad1960
 _Entry = Method|str                                  # a method, not fitted, or the name of a peer
 _Cell = tuple[str|Task, Any, dict[str, Any]]           # the second is an entry
 
@@ -109,7 +111,7 @@ def from_nothing(method:Method,    # any
     "Does it begin without a table?"
     return bool(getattr(method, "from_nothing", False))
 
-# %% ../../nbs/bench/13_cells.ipynb #6f735536
+# %% ../../nbs/bench/13_cells.ipynb #4b418bc0
 def code_of_total(spec:dict[str, Any],   # see `total_spec`
                   task:Task|None=None,   # where it is not one of the package
                  ) -> str:
@@ -139,7 +141,29 @@ def attempt_total(limit:float|None,   # see `run_total`
     except (LostProcess, KeyboardInterrupt): raise
     except (Exception, SystemExit): return traceback.format_exc()
 
-# %% ../../nbs/bench/13_cells.ipynb #4238de8f
+# %% ../../nbs/bench/13_cells.ipynb #27232ce2
+def confirm_total(folder:str|Path,             # of records, some of them stale
+                  only:Collection[str]=(),     # names of methods; default: all
+                 ) -> list[str]:               # names of the records that stay stale
+    "Compute one stale record of each kind again; where that is equal, its kind counts as good"
+    kinds = defaultdict[str, list[Record]](list)
+    stale = [r for r in read_records(folder) if r.code != code_of_total(r.spec)]
+    for record in stale:
+        if only and record.spec["method"] not in only: continue
+        kinds[json.dumps({**record.spec, "seed": None})].append(record)
+    left = {record.name for record in stale}
+    for members in kinds.values():
+        first = min(members, key=lambda record: record.facts["seconds"])
+        settings = first.spec["settings"]
+        method = settings if isinstance(settings, str) else from_config(settings, known_classes())
+        again = run_total_cell(first.spec["task"], method, first.spec)
+        if not torch.equal(again.error, first.error): continue
+        for record in members:
+            write_record(folder, replace(record, code=code_of_total(record.spec)))
+            left.remove(record.name)
+    return sorted(left)
+
+# %% ../../nbs/bench/13_cells.ipynb #59f33e6f
 TABLES = 0, 10, 30, 100, 300      # rows; what is fitted cannot do with 0, the others begin there
 
 def planned_total(tasks:Iterable[str|Task],          # names, or Task objects

@@ -67,7 +67,7 @@ def invnb_bench(preset:str="quick",       # smoke (seconds), quick (minutes), pa
                 pool = None if kind == "serial" else opened
                 if preset == "total":
                     from invnb.bench.cells import TABLES, planned_total, run_total
-                    tables = [sizes.pop("rows")] if rows else TABLES
+                    tables = [0, sizes.pop("rows")] if rows else TABLES
                     sizes.pop("rows", None)
                     counts = [n for n in (1, 10, 100) if n <= sizes["targets"]]
                     cells = planned_total(names(tasks), chosen, several, tables, numbers=counts,
