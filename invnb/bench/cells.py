@@ -6,7 +6,7 @@
 __all__ = ['TABLES', 'total_spec', 'sections', 'yardstick', 'run_total_cell', 'told', 'from_nothing', 'code_of_total',
            'TotalShelf', 'attempt_total', 'confirm_total', 'planned_total', 'run_total']
 
-# %% ../../nbs/bench/13_cells.ipynb #3ddf9766
+# %% ../../nbs/bench/13_cells.ipynb #45b9bc5c
 import hashlib, itertools, json, time, traceback, warnings
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -36,7 +36,7 @@ from ..parallel import Here, LostProcess, isolated, outcomes
 from ..saved import from_config, to_config
 from ..tasks.task import Task, get_task
 
-# %% ../../nbs/bench/13_cells.ipynb #96ad1960
+# %% ../../nbs/bench/13_cells.ipynb #fa662638
 _Entry = Method|str                                  # a method, not fitted, or the name of a peer
 _Cell = tuple[str|Task, Any, dict[str, Any]]           # the second is an entry
 
@@ -103,7 +103,7 @@ def told(task:Task,            # what is asked
     for number in spec["numbers"]:
         groups = targets.split(1) if number == 1 else [targets[:number]]
         parts += [campaign_closings(task, method, stick, group, spec["budget"], spec["stop"],
-                                    spec["seed"], max(1, number // 5), table) for group in groups]
+                                    spec["seed"], max(1, number // 20), table) for group in groups]
     return torch.from_numpy(np.concatenate(parts)).float()
 
 def from_nothing(method:Method,    # any
@@ -111,7 +111,7 @@ def from_nothing(method:Method,    # any
     "Does it begin without a table?"
     return bool(getattr(method, "from_nothing", False))
 
-# %% ../../nbs/bench/13_cells.ipynb #4b418bc0
+# %% ../../nbs/bench/13_cells.ipynb #77595bb4
 def code_of_total(spec:dict[str, Any],   # see `total_spec`
                   task:Task|None=None,   # where it is not one of the package
                  ) -> str:
@@ -141,7 +141,7 @@ def attempt_total(limit:float|None,   # see `run_total`
     except (LostProcess, KeyboardInterrupt): raise
     except (Exception, SystemExit): return traceback.format_exc()
 
-# %% ../../nbs/bench/13_cells.ipynb #27232ce2
+# %% ../../nbs/bench/13_cells.ipynb #18167b76
 def confirm_total(folder:str|Path,             # of records, some of them stale
                   only:Collection[str]=(),     # names of methods; default: all
                  ) -> list[str]:               # names of the records that stay stale
@@ -163,7 +163,7 @@ def confirm_total(folder:str|Path,             # of records, some of them stale
             left.remove(record.name)
     return sorted(left)
 
-# %% ../../nbs/bench/13_cells.ipynb #59f33e6f
+# %% ../../nbs/bench/13_cells.ipynb #7ea07847
 TABLES = 0, 10, 30, 100, 300      # rows; what is fitted cannot do with 0, the others begin there
 
 def planned_total(tasks:Iterable[str|Task],          # names, or Task objects

@@ -27,7 +27,7 @@ PRESETS:dict[str, dict[str, Any]] = dict(
     smoke=dict(rows=300,    targets=10,  budget=5,   seeds=1, methods=BASIC),   # seconds, for tests
     quick=dict(rows=10_000, targets=200, budget=50,  seeds=3, methods=QUICK),     # minutes
     paper=dict(rows=10_000, targets=200, budget=200, seeds=5, methods=ALL),       # as in the paper
-    total=dict(rows=0, targets=100, budget=200, seeds=5, methods=NOTHING))   # every simulation counts
+    total=dict(rows=0, targets=100, budget=200, seeds=5, methods=NOTHING))   # all of them count
 
 # %% ../../nbs/bench/09_cli.ipynb #6d5e2c8e
 @call_parse

@@ -6,7 +6,7 @@
 __all__ = ['by_share', 'stopping', 'grouped', 'counts', 'totals', 'with_tables', 'total_table', 'data_profile', 'in_order',
            'styles', 'profile_figure', 'cost_figure', 'is_total', 'total_report']
 
-# %% ../../nbs/bench/14_profiles.ipynb #6e6ba123
+# %% ../../nbs/bench/14_profiles.ipynb #26238a74
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -23,10 +23,11 @@ from .report import COLOURS, LINES, MARKERS
 from .store import Record, read_records
 from .table import to_markdown
 from .cells import sections
+from .peers import PEERS
 from .total import SHARE, TOLERANCES
 from ..tasks.task import get_task
 
-# %% ../../nbs/bench/14_profiles.ipynb #81f280fe
+# %% ../../nbs/bench/14_profiles.ipynb #53d08a3e
 def by_share(counts:np.ndarray,   # (n, tolerances) simulations, inf where it was never reached
              share:float=SHARE,   # of them
             ) -> np.ndarray:      # (tolerances,)
@@ -78,7 +79,7 @@ def totals(records:list[Record],   # of this benchmark
                                  budget=members[0].spec["budget"]))
     return pd.DataFrame(rows)
 
-# %% ../../nbs/bench/14_profiles.ipynb #8810bfde
+# %% ../../nbs/bench/14_profiles.ipynb #aabe5284
 def with_tables(found:pd.DataFrame,   # from `totals`
                 fixed:int=100,        # rows of the table that is shown by itself
                ) -> pd.DataFrame:     # the same with a column `label`, one row an entry
@@ -106,7 +107,7 @@ def total_table(found:pd.DataFrame,     # from `totals`
         cells.setdefault(str(label), {})[str(task)] = " / ".join(words)
     return pd.DataFrame(cells).T.fillna("").rename_axis("method")
 
-# %% ../../nbs/bench/14_profiles.ipynb #ade6f40f
+# %% ../../nbs/bench/14_profiles.ipynb #09c3fa7b
 def data_profile(records:list[Record],    # of this benchmark
                  tolerance:float=1e-4,    # share of Var(y)
                  tasks:Sequence[str]|None=None,   # default: those that all methods were tried on
@@ -128,7 +129,7 @@ def data_profile(records:list[Record],    # of this benchmark
         rows.append(pd.DataFrame(dict(method=label, gradients=axis, share=share)))
     return pd.concat(rows, ignore_index=True)
 
-# %% ../../nbs/bench/14_profiles.ipynb #3b3bf813
+# %% ../../nbs/bench/14_profiles.ipynb #19961463
 def in_order(labels:Iterable[str],   # of methods, with their tables
             ) -> list[str]:          # by method, and by the rows of the table
     "closed_loop, closed_loop, 30 rows, closed_loop, 100 rows, dfols"
@@ -139,8 +140,9 @@ def in_order(labels:Iterable[str],   # of methods, with their tables
 
 def styles(labels:Sequence[str],   # of methods, with their tables
           ) -> dict[str, dict[str, Any]]:   # label: colour, line style, marker
-    "A colour a method; tables of one method differ by their lines and markers"
-    names = sorted({label.split(",")[0] for label in labels})
+    "A colour a method, the same in every figure; tables of one method differ by their lines"
+    often = ["sequential", "closed_loop", "direct_search", "genetic_search", *PEERS]
+    names = [*often, *sorted({label.split(",")[0] for label in labels} - set(often))]
     dashes = ["-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1))]
     found, seen = {}, defaultdict[str, int](int)
     for label in in_order(labels):
@@ -173,7 +175,7 @@ def cost_figure(found:pd.DataFrame,     # from `totals`
                ) -> Figure:             # of matplotlib, 8 inches wide
     "Simulations a target over the number of targets: where two lines cross, a table begins to pay"
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import LogLocator
     label = found.method + found.rows.map(lambda n: f", {n} rows" if n else "")
     chosen = found.assign(label=label).query("tolerance == @tolerance and total < inf")
     tasks, looks = list(dict.fromkeys(chosen.task)), styles(sorted(set(chosen.label)))
@@ -190,7 +192,8 @@ def cost_figure(found:pd.DataFrame,     # from `totals`
         ax.set(title=task.replace("_", " "), xlabel="targets", xticks=(1, 10, 100))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        ax.yaxis.set_minor_formatter("{x:g}")
         ax.grid(alpha=.25)
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes[:, 0]: ax.set_ylabel("simulations a target")
@@ -200,7 +203,7 @@ def cost_figure(found:pd.DataFrame,     # from `totals`
                fontsize=8.5)
     return fig
 
-# %% ../../nbs/bench/14_profiles.ipynb #4321f1b6
+# %% ../../nbs/bench/14_profiles.ipynb #2ffbe36b
 def is_total(folder:str|Path,   # of records
             ) -> bool:
     "Are these records of the total?"
