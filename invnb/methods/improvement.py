@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['likely_settings', 'code_of', 'unit_of', 'AllAnswers', 'expect', 'unknown', 'error_moments', 'expected_improvement']
 
-# %% ../../nbs/methods/03_improvement.ipynb #82ca529e
+# %% ../../nbs/methods/03_improvement.ipynb #ed76c6c8
 import math
 
 import numpy as np
@@ -21,7 +21,7 @@ from .surrogate import expected_miss
 from ..space import Space, choice_words
 from ..wish import Wish
 
-# %% ../../nbs/methods/03_improvement.ipynb #3288d581
+# %% ../../nbs/methods/03_improvement.ipynb #7f57d070
 def likely_settings(z:Tensor,            # (n, d) designs; 1: a usual deviation
                     t:Tensor,            # (n, parts) of their measurements
                     share:Tensor,        # (n,) of the noise that a row has
@@ -54,7 +54,7 @@ def likely_settings(z:Tensor,            # (n, d) designs; 1: a usual deviation
                      options=dict(maxiter=steps))
     return torch.from_numpy(found.x)
 
-# %% ../../nbs/methods/03_improvement.ipynb #d9799906
+# %% ../../nbs/methods/03_improvement.ipynb #229d308d
 def code_of(space:Space,       # where designs lie
             dy:int,            # columns of a measurement
            ) -> Encoding:      # of choices and angles; may have none
@@ -126,7 +126,7 @@ class AllAnswers:
         size = float(self.strength @ self.basis.square().mean(1))
         return float(self.inner.noise) * size * float(self.scale)**2
 
-# %% ../../nbs/methods/03_improvement.ipynb #2a53484f
+# %% ../../nbs/methods/03_improvement.ipynb #4445642d
 def expect(process:AllAnswers,   # changed in place
            x:Tensor,             # (p, dx) designs whose answers are not known
           ) -> None:
@@ -157,7 +157,7 @@ def unknown(process:AllAnswers,   # what is known
         left.append((1 - told).clamp_min(1e-14))
     return torch.cat(left)
 
-# %% ../../nbs/methods/03_improvement.ipynb #8a11bcab
+# %% ../../nbs/methods/03_improvement.ipynb #72efc70e
 def error_moments(process:AllAnswers,   # of all answers
                   x:Tensor,             # (N, S, dx) designs
                   wish:Wish,            # (N, dy) what is wanted

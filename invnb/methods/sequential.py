@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['first_designs', 'FromNothing', 'Sequential']
 
-# %% ../../nbs/methods/12_sequential.ipynb #55980bfa
+# %% ../../nbs/methods/12_sequential.ipynb #bddbf4e5
 from dataclasses import dataclass
 from typing import Any, Callable, ClassVar, cast
 
@@ -23,7 +23,7 @@ from ..misfit import Misfit
 from ..space import Space
 from ..wish import Wish, as_wish
 
-# %% ../../nbs/methods/12_sequential.ipynb #23dc81d9
+# %% ../../nbs/methods/12_sequential.ipynb #5cbdbf38
 def first_designs(space:Space,     # where designs lie
                   n:int,           # how many
                   seed:int=0,      # of the designs to choose from
@@ -39,7 +39,7 @@ def first_designs(space:Space,     # where designs lie
         found = torch.cat([found, x[torch.minimum(apart, inside).argmax()][None]])
     return found
 
-# %% ../../nbs/methods/12_sequential.ipynb #3379a8fe
+# %% ../../nbs/methods/12_sequential.ipynb #10493ceb
 class FromNothing(Campaign):
     "A campaign that learns one process from all of its answers"
     def __init__(self, wish:Wish,            # (N, dy) what is wanted
@@ -97,7 +97,7 @@ class FromNothing(Campaign):
         error[~self.far(i, x[:len(error)])] = torch.inf
         self.fails[i], self.base[i], self.level[i] = 0, error.argmin(), error.min()
 
-# %% ../../nbs/methods/12_sequential.ipynb #63005737
+# %% ../../nbs/methods/12_sequential.ipynb #115e68e5
 @patch
 def begin(self:FromNothing, n:int|None,     # how many, at most; None: as many as are needed
          ) -> Tensor:                       # (m, dx) none: a process can be learned
@@ -146,10 +146,10 @@ def rests(self:FromNothing, i:int,          # number of a target
           process:AllAnswers,               # of all answers
          ) -> bool:
     "Is nothing left but noise?"
-    if self.tolerance is None or not (self.fails[i] >= 4 or i in self.left): return False
-    return min(float(row[i]) for row in self.errors) < 2 * process.noise()
+    if self.tolerance is None or len(self.left.get(i, ())) < 2: return False
+    return min(float(row[i]) for row in self.errors) < process.noise()
 
-# %% ../../nbs/methods/12_sequential.ipynb #02e2b3fc
+# %% ../../nbs/methods/12_sequential.ipynb #4ef67591
 @patch
 def learned(self:FromNothing, out:Tensor,   # (p, dx) designs that are under way
            ) -> AllAnswers:
@@ -159,7 +159,7 @@ def learned(self:FromNothing, out:Tensor,   # (p, dx) designs that are under way
     rows = ran.nonzero()[:, 0]
     if len(rows) > most:
         error = torch.stack([self.errors[k] for k in rows.tolist()], 1)[~self.closed]
-        best = error.argsort(1, stable=True)[:, :most // 2].T.flatten()     # of each, in turn
+        best = error.argsort(dim=1, stable=True)[:, :most // 2].T.flatten()     # of each, in turn
         best = torch.tensor(list(dict.fromkeys(best.tolist()))[:most // 2]).long()
         rest = torch.ones(len(rows), dtype=torch.bool)
         rest[best] = False
@@ -191,7 +191,7 @@ def candidates(self:FromNothing, process:AllAnswers,  # of all answers
     g = stream("sequential", self.seed, len(self), len(self.pending.x), int(who[0]))
     x, half = self._all()[0], space.half()
     error = torch.stack([row[who] for row in self.errors], 1)
-    best = x[error.argsort(1, stable=True)[:, :3]]
+    best = x[error.argsort(dim=1, stable=True)[:, :3]]
     anywhere = space.sample(N * options.anywhere, g).view(N, -1, space.dx)
     def changed(x:Tensor, size:float) -> Tensor:      # a little; some values are those of others
         other = anywhere[:, torch.randint(options.anywhere, (x.shape[1],), generator=g)]
@@ -206,7 +206,7 @@ def candidates(self:FromNothing, process:AllAnswers,  # of all answers
     tried = torch.cat([found, *near, anywhere], 1)
     return space.nearest(tried.flatten(0, 1)).view(N, -1, space.dx)
 
-# %% ../../nbs/methods/12_sequential.ipynb #cc8a221b
+# %% ../../nbs/methods/12_sequential.ipynb #2074e04c
 @patch
 def risk(self:FromNothing, x:Tensor,        # (n, dx) designs
         ) -> Tensor:                        # (n,)
@@ -260,7 +260,7 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     new = self.near_to(step[:, None], torch.cat([x, out]))[:, 0] > 1e-12
     return torch.where((close & new)[:, None], step, found)
 
-# %% ../../nbs/methods/12_sequential.ipynb #089ac32a
+# %% ../../nbs/methods/12_sequential.ipynb #a0e60aa5
 @register_method("sequential")
 @dataclass
 class Sequential(ClosedLoop):
