@@ -6,7 +6,7 @@
 __all__ = ['TABLES', 'total_spec', 'sections', 'yardstick', 'run_total_cell', 'told', 'from_nothing', 'code_of_total',
            'TotalShelf', 'attempt_total', 'confirm_total', 'planned_total', 'run_total']
 
-# %% ../../nbs/bench/13_cells.ipynb #45b9bc5c
+# %% ../../nbs/bench/13_cells.ipynb #800a4c62
 import hashlib, itertools, json, time, traceback, warnings
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -36,7 +36,7 @@ from ..parallel import Here, LostProcess, isolated, outcomes
 from ..saved import from_config, to_config
 from ..tasks.task import Task, get_task
 
-# %% ../../nbs/bench/13_cells.ipynb #fa662638
+# %% ../../nbs/bench/13_cells.ipynb #772bec47
 _Entry = Method|str                                  # a method, not fitted, or the name of a peer
 _Cell = tuple[str|Task, Any, dict[str, Any]]           # the second is an entry
 
@@ -78,7 +78,8 @@ def run_total_cell(task:str|Task,        # a Task, or the name of one
         warnings.simplefilter("ignore")       # targets that lie beyond what a small table has seen
         stick = yardstick(task) if isinstance(task, str) else Yardstick.of(task)
         if isinstance(task, str): task = get_task(task)
-        targets, begin = task.targets(spec["targets"], spec["seed"]), time.perf_counter()
+        targets = task.targets(max(*NUMBERS, spec["targets"]), spec["seed"])[:spec["targets"]]
+        begin = time.perf_counter()
         if isinstance(method, str):
             peer = PEERS[method]
             answers = peer_answers(task, stick, peer, targets, spec["budget"], spec["stop"],
@@ -111,7 +112,7 @@ def from_nothing(method:Method,    # any
     "Does it begin without a table?"
     return bool(getattr(method, "from_nothing", False))
 
-# %% ../../nbs/bench/13_cells.ipynb #77595bb4
+# %% ../../nbs/bench/13_cells.ipynb #654bedeb
 def code_of_total(spec:dict[str, Any],   # see `total_spec`
                   task:Task|None=None,   # where it is not one of the package
                  ) -> str:
@@ -141,7 +142,7 @@ def attempt_total(limit:float|None,   # see `run_total`
     except (LostProcess, KeyboardInterrupt): raise
     except (Exception, SystemExit): return traceback.format_exc()
 
-# %% ../../nbs/bench/13_cells.ipynb #18167b76
+# %% ../../nbs/bench/13_cells.ipynb #910f6ec6
 def confirm_total(folder:str|Path,             # of records, some of them stale
                   only:Collection[str]=(),     # names of methods; default: all
                  ) -> list[str]:               # names of the records that stay stale
@@ -163,7 +164,7 @@ def confirm_total(folder:str|Path,             # of records, some of them stale
             left.remove(record.name)
     return sorted(left)
 
-# %% ../../nbs/bench/13_cells.ipynb #7ea07847
+# %% ../../nbs/bench/13_cells.ipynb #11315da2
 TABLES = 0, 10, 30, 100, 300      # rows; what is fitted cannot do with 0, the others begin there
 
 def planned_total(tasks:Iterable[str|Task],          # names, or Task objects
@@ -173,7 +174,8 @@ def planned_total(tasks:Iterable[str|Task],          # names, or Task objects
                   targets:int=100,                   # single campaigns a seed
                   budget:int=200,                    # simulations a target, at most
                   numbers:Sequence[int]=NUMBERS,     # of targets
-                  stop:float=TOLERANCES[-1],         # where a target is closed
+                  stops:Sequence[float]=TOLERANCES,  # where a target is closed
+                  singles:int=20,                    # single campaigns of what is asked and told
                  ) -> dict[str, _Cell]:              # by the names of the cells
     "The cells of this benchmark"
     if max(numbers) > targets:
@@ -183,11 +185,16 @@ def planned_total(tasks:Iterable[str|Task],          # names, or Task objects
     for given, name, seed in itertools.product(list(tasks), list(methods), list(seeds)):
         task = get_task(given) if isinstance(given, str) else given
         method:_Entry = name if name in PEERS else get_method(name)
-        fitted = not isinstance(method, str) and not from_nothing(method)
-        for rows in [n for n in sizes if n] if fitted else [0] if 0 in sizes else sizes:
-            if isinstance(method, str) and rows: continue
-            spec = total_spec(task, name, method, seed, rows, targets, budget, numbers, stop)
+        def add(rows:int, several:Sequence[int], most:int, stop:float) -> None:
+            spec = total_spec(task, name, method, seed, rows, most, budget, several, stop)
             cells[cell_name(spec)] = given, method, spec
+        if isinstance(method, str): add(0, numbers, targets, min(stops))
+        elif not from_nothing(method):
+            for rows in sizes:
+                if rows: add(rows, numbers, targets, min(stops))
+        else:
+            for rows, number, stop in itertools.product([0] if 0 in sizes else sizes, numbers, stops):
+                add(rows, [number], min(singles, targets) if number == 1 else number, stop)
     return cells
 
 def run_total(cells:dict[str, _Cell],   # see `planned_total`

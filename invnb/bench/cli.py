@@ -22,7 +22,7 @@ TASKS = "sine_wave robotic_arm ballistics"
 BASIC = "neural_adjoint ranked_search random_search"
 QUICK = f"{BASIC} closed_loop direct_search"
 ALL = f"{QUICK} genetic_search tandem mdn cvae inn cinn flow_matching"   # not neural_adjoint_paper
-NOTHING = "least_squares direct_search closed_loop"       # and peers that are installed: dfols cma
+NOTHING = "sequential least_squares direct_search closed_loop"      # and peers: dfols cma botorch
 PRESETS:dict[str, dict[str, Any]] = dict(
     smoke=dict(rows=300,    targets=10,  budget=5,   seeds=1, methods=BASIC),   # seconds, for tests
     quick=dict(rows=10_000, targets=200, budget=50,  seeds=3, methods=QUICK),     # minutes
