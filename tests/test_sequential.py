@@ -1,0 +1,142 @@
+"""From nothing: what a campaign that learns one process promises, whatever is told, in whatever order, in whatever space."""
+import pytest, torch
+
+from invnb.core import stream
+from invnb.methods.method import get_method
+from invnb.space import Space
+from invnb.tasks.task import get_task
+from invnb.wish import Wish
+
+BOX = Space([[-1, -1, -1], [1, 1, 1]], ["a", "b", "c"])
+def hills(x): return torch.stack([(2 * x[:, 0]).sin() + x[:, 1], x[:, 1] * x[:, 2] + x[:, 0]], 1).double()
+def wanted(n, space=BOX, f=hills): return f(space.sample(n, stream("sequential test", n)))
+def start(wish, space=BOX, **options): return get_method("sequential").start(wish, space=space, **options)
+
+def filled(campaign, f, most, n=1):
+    while len(campaign) < most and len(x := campaign.ask(min(n, most - len(campaign)))): campaign.tell(x, f(x))
+    return campaign
+
+def made_again(campaign, *wish, **options):
+    again = start(*wish, **options)
+    if len(campaign):
+        again.hand_out(campaign.x, campaign.payer)
+        again.tell(campaign.x, campaign.y)
+    again.hand_out(campaign.pending.x, campaign.pending.payer)
+    return again
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_all_targets_are_met_and_then_nothing_is_asked(n):
+    campaign = filled(start(wanted(4), tolerance=1e-5), hills, 80, n)
+    assert campaign.closed.all() and len(campaign) < 60 and not len(campaign.ask(5))
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_made_again_it_asks_the_same(n):
+    options, wish = dict(tolerance=1e-9, seed=3), wanted(3)
+    campaign = start(wish, **options)
+    for _ in range(8):
+        again = made_again(campaign, wish, **options)
+        x = campaign.ask(n)
+        assert torch.equal(x, again.ask(n))
+        if n > 1: campaign.tell(x[1:], hills(x[1:]))      # the first is late
+        assert torch.equal(campaign.ask(1), made_again(campaign, wish, **options).ask(1))
+        campaign.tell(x[:1], hills(x[:1]))
+
+
+def test_the_seed_decides_and_nothing_else():
+    before = torch.get_rng_state()
+    one, same, other = (filled(start(wanted(2), seed=seed), hills, 12).x for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_plate_has_different_designs():
+    campaign = filled(start(wanted(1)), hills, 10)
+    x = campaign.ask(8)
+    assert len(x) == 8 and torch.pdist(x).min() > 1e-3
+    more = campaign.ask(8)
+    assert torch.cdist(x, more).min() > 1e-3              # and of those that are out
+
+
+def test_failures_are_survived_and_kept_away_from():
+    def simulate(x): return torch.where(x[:, :1] > .2, torch.nan, hills(x))
+    goal = hills(torch.tensor([[-.5, .3, .2], [0., -.4, .6]]))
+    campaign = filled(start(goal, tolerance=1e-5), simulate, 80)
+    assert campaign.closed.all()
+    assert campaign.y[len(campaign) // 2:].isfinite().all(1).double().mean() >= .5
+
+
+def test_all_fail():
+    campaign = filled(start(wanted(1)), lambda x: torch.full((len(x), 2), torch.nan), 10)
+    assert len(campaign.x.unique(dim=0)) == len(campaign) >= 8
+
+
+def test_last_years_rows_are_answers():
+    x = BOX.sample(40, stream("last year"))
+    campaign = start(wanted(3), tolerance=1e-5)
+    campaign.tell(x, hills(x))
+    assert (filled(campaign, hills, 60).closed).all() and len(campaign) < 55
+    known = start(hills(x[:2]), tolerance=1e-9)
+    known.tell(x, hills(x))
+    assert known.closed.all() and not len(known.ask(1))   # what is known is not bought
+
+
+def test_noise_is_not_chased():
+    noise = stream("noise")
+    def simulate(x): return hills(x) + .05 * torch.randn(len(x), 2, generator=noise).double()
+    campaign = filled(start(wanted(1), tolerance=1e-9), simulate, 120)
+    assert hills(campaign.best().x).sub(wanted(1)).abs().max() < .3
+    assert len(campaign.x.unique(dim=0)) == len(campaign) # nothing is bought twice
+
+
+WISHES = dict(
+    exactly=Wish.exactly([[.3, .2]]), one_column=Wish.exactly([[torch.nan, .2]]), at_least=Wish.at_least([[1.2, .1]]),
+    between=Wish.between([[.2, -.1]], [[.4, .1]]), weights=Wish.exactly([[.3, .2]], [[1., 5.]]), worst=Wish([[.2, .1]], [[.2, .3]], worst=True))
+
+@pytest.mark.parametrize("kind", WISHES)
+def test_every_kind_of_wish(kind):
+    assert filled(start(WISHES[kind], tolerance=1e-6), hills, 60).closed.all()
+
+
+SPACES = dict(
+    whole=Space([[0, -1, -1], [6, 1, 1]], ["a", "b", "c"], whole="a"), levels=Space([[0, -1, -1], [6, 1, 1]], ["a", "b", "c"], levels=dict(a=[0, 1, 3, 6])),
+    choices=Space([[0, -1, -1], [2, 1, 1]], ["a", "b", "c"], choices=dict(a=["p", "q", "r"])), angle=Space([[0, -1, -1], [360, 1, 1]], ["a", "b", "c"], periodic=dict(a=360)),
+    rules=Space([[0, 0, 0], [1, 1, 1]], ["a", "b", "c"], rules="a + b + c == 1"), few=Space([[0, 0, 0], [1, 1, 1]], ["a", "b", "c"], rules="at most 2 of a, b, c"),
+    log=Space([[.01, -1, -1], [100, 1, 1]], ["a", "b", "c"], log="a"))
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_every_kind_of_space(kind):
+    space = SPACES[kind]
+    def simulate(x):
+        a = dict(angle=(x[:, 0] * torch.pi / 180).sin(), log=x[:, 0].clamp_min(1e-9).log() / 4).get(kind, x[:, 0] / 3)
+        return torch.stack([a + x[:, 1] / 2, a * x[:, 1] - x[:, 2]], 1)
+    campaign = filled(start(wanted(2, space, simulate), space, tolerance=1e-5), simulate, 80)
+    assert space.contains(campaign.x).all() and campaign.closed.all()
+
+
+def test_search_and_budgets():
+    found = get_method("sequential").search(hills, wanted(3), 5, space=BOX)
+    assert found.x.shape == (3, 5, 3) and found.x.isfinite().all()
+    few = start(wanted(3), budget=2)
+    assert len(filled(few, hills, 50)) == 6
+
+
+def test_a_table_is_told_or_learned():
+    task = get_task("sine_wave")
+    few = get_method("sequential").fit(task.sample(30), progress=False)
+    campaign = few.start(task.targets(2), tolerance=1e-4)
+    assert len(campaign) == 30 and (campaign.payer == -1).all()
+    filled(campaign, task.simulate, 80)
+    assert campaign.closed.all()
+
+
+def test_without_a_space_it_says_so():
+    with pytest.raises(ValueError, match="space: expected a Space"): get_method("sequential").start([[1.]])
+
+
+def test_thousands_of_rows_stay_fast():
+    x = BOX.sample(3000, stream("many rows"))
+    campaign = start(wanted(5), tolerance=1e-12)
+    campaign.tell(x, hills(x))
+    assert len(campaign.ask(5)) == 5
