@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FromNothing', 'Sequential']
 
-# %% ../../nbs/methods/12_sequential.ipynb #d0633da1
+# %% ../../nbs/methods/12_sequential.ipynb #495aeb13
 from dataclasses import dataclass
 from typing import Any, Callable, ClassVar, cast
 
@@ -24,7 +24,7 @@ from ..misfit import Misfit
 from ..space import Space
 from ..wish import Wish, as_wish
 
-# %% ../../nbs/methods/12_sequential.ipynb #012fc612
+# %% ../../nbs/methods/12_sequential.ipynb #aad1dbdf
 class FromNothing(Campaign):
     "A campaign that learns one process from all of its answers"
     begin:Callable[[int|None], Tensor]                 # these are defined below
@@ -88,7 +88,7 @@ class FromNothing(Campaign):
         error[~self.far(i, x[:len(error)])] = torch.inf
         self.fails[i], self.base[i], self.level[i] = 0, error.argmin(), error.min()
 
-# %% ../../nbs/methods/12_sequential.ipynb #8af3d99b
+# %% ../../nbs/methods/12_sequential.ipynb #375a8638
 @patch
 def begin(self:FromNothing, n:int|None,     # how many, at most; None: as many as are needed
          ) -> Tensor:                       # (m, dx) none: a process can be learned
@@ -118,8 +118,7 @@ def choose(self:FromNothing, n:int|None) -> tuple[Tensor, Tensor]:
         if not (turn := self.turn(who)): break
         who, found = who + turn[:1], found + [x[None]]
     if found: return torch.cat(found), torch.tensor(who)
-    many = len(self.wish) if n is None else n
-    process:AllAnswers|None = None
+    many, process = len(self.wish) if n is None else n, cast(AllAnswers|None, None)
     while self.ran >= 2 and len(who) < many:
         turn = self.turn(who)[:many - len(who)]
         if not turn: break
@@ -142,7 +141,7 @@ def rests(self:FromNothing, i:int,          # number of a target
     if self.tolerance is None or len(self.left.get(i, ())) < 2: return False
     return min(float(row[i]) for row in self.errors) < process.noise()
 
-# %% ../../nbs/methods/12_sequential.ipynb #b22b16ea
+# %% ../../nbs/methods/12_sequential.ipynb #706264b2
 @patch
 def learned(self:FromNothing, out:Tensor,   # (p, dx) designs that are under way
            ) -> AllAnswers:
@@ -199,7 +198,7 @@ def candidates(self:FromNothing, process:AllAnswers,  # of all answers
     tried = torch.cat([found, *near, anywhere], 1)
     return space.nearest(tried.flatten(0, 1)).view(N, -1, space.dx)
 
-# %% ../../nbs/methods/12_sequential.ipynb #16e83ca7
+# %% ../../nbs/methods/12_sequential.ipynb #10eb092b
 @patch
 def risk(self:FromNothing, x:Tensor,        # (n, dx) designs
         ) -> Tensor:                        # (n,)
@@ -253,7 +252,7 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     new = self.near_to(step[:, None], torch.cat([x, out]))[:, 0] > 1e-12
     return torch.where((close & new)[:, None], step, found)
 
-# %% ../../nbs/methods/12_sequential.ipynb #2507beab
+# %% ../../nbs/methods/12_sequential.ipynb #813255af
 @register_method("sequential")
 @dataclass
 class Sequential(ClosedLoop):
@@ -282,8 +281,8 @@ class Sequential(ClosedLoop):
     def search(self, simulate:Callable[[Tensor], Tensor], targets:object, budget:int,
                seed:int=0, space:object=None, tolerance:float|None=None) -> Search:
         "The campaign with a simulator, `budget` simulations a target"
-        if hasattr(self, "net"):
-            return super().search(simulate, targets, budget, seed, space, tolerance)
+        more = seed, space, tolerance
+        if hasattr(self, "net"): return super().search(simulate, targets, budget, *more)
         campaign = self.start(targets, space, seed, tolerance, check_count("budget", budget))
         till = Till(simulate, campaign.wish, budget)
         drive(campaign, till)
@@ -297,5 +296,5 @@ class Sequential(ClosedLoop):
             return super().campaign(wish, space, seed, tolerance, budget)
         where = space or Space(self.net.bounds)
         made = FromNothing(wish, where, self, seed, self.misfit, tolerance, budget)
-        made.tell(self.net.get_buffer("bank")[ran], known[ran])
+        if ran.any(): made.tell(self.net.get_buffer("bank")[ran], known[ran])
         return made
