@@ -65,6 +65,8 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
     "invnb.methods.campaign": "tests/test_campaigns.py asks and tells, in every order",
     "same_rows": "what check_method compares",
+    "invnb.methods.improvement": "a process of few answers: its notebook compares its formulas with draws, tests/test_sequential.py uses it",
+    "invnb.methods.sequential": "campaigns from nothing: tests/test_sequential.py and its notebook",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.wanted": "cells of files: tests/test_solve_wishes.py, tests/test_fuzz.py and its notebook",

@@ -39,9 +39,9 @@ def test_made_again_it_asks_the_same(n):
         again = made_again(campaign, wish, **options)
         x = campaign.ask(n)
         assert torch.equal(x, again.ask(n))
-        if n > 1: campaign.tell(x[1:], hills(x[1:]))      # the first is late
-        assert torch.equal(campaign.ask(1), made_again(campaign, wish, **options).ask(1))
-        campaign.tell(x[:1], hills(x[:1]))
+        if len(x) > 1: campaign.tell(x[1:], hills(x[1:]))      # the first is late
+        assert torch.equal(made_again(campaign, wish, **options).ask(1), campaign.ask(1))
+        if len(x): campaign.tell(x[:1], hills(x[:1]))
 
 
 def test_the_seed_decides_and_nothing_else():

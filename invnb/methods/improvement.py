@@ -6,7 +6,7 @@
 __all__ = ['likely_settings', 'code_of', 'unit_of', 'AllAnswers', 'expect', 'unknown', 'error_moments', 'expected_improvement',
            'first_designs']
 
-# %% ../../nbs/methods/03_improvement.ipynb #38f2e693
+# %% ../../nbs/methods/03_improvement.ipynb #8d2e1c89
 import math
 
 import numpy as np
@@ -23,7 +23,7 @@ from .surrogate import expected_miss
 from ..space import Space, choice_words
 from ..wish import Wish
 
-# %% ../../nbs/methods/03_improvement.ipynb #873202cd
+# %% ../../nbs/methods/03_improvement.ipynb #adefcb14
 def likely_settings(z:Tensor,            # (n, d) designs; 1: a usual deviation
                     t:Tensor,            # (n, parts) of their measurements
                     share:Tensor,        # (n,) of the noise that a row has
@@ -56,7 +56,7 @@ def likely_settings(z:Tensor,            # (n, d) designs; 1: a usual deviation
                      options=dict(maxiter=steps))
     return torch.from_numpy(found.x)
 
-# %% ../../nbs/methods/03_improvement.ipynb #2d3ef2c4
+# %% ../../nbs/methods/03_improvement.ipynb #1aaa26ae
 def code_of(space:Space,       # where designs lie
             dy:int,            # columns of a measurement
            ) -> Encoding:      # of choices and angles; may have none
@@ -128,7 +128,7 @@ class AllAnswers:
         size = float(self.strength @ self.basis.square().mean(1))
         return float(self.inner.noise) * size * float(self.scale)**2
 
-# %% ../../nbs/methods/03_improvement.ipynb #6bc6bbc1
+# %% ../../nbs/methods/03_improvement.ipynb #55eab232
 def expect(process:AllAnswers,   # changed in place
            x:Tensor,             # (p, dx) designs whose answers are not known
           ) -> None:
@@ -159,7 +159,7 @@ def unknown(process:AllAnswers,   # what is known
         left.append((1 - told).clamp_min(1e-14))
     return torch.cat(left)
 
-# %% ../../nbs/methods/03_improvement.ipynb #6639c6d1
+# %% ../../nbs/methods/03_improvement.ipynb #b52d751b
 def error_moments(process:AllAnswers,   # of all answers
                   x:Tensor,             # (N, S, dx) designs
                   wish:Wish,            # (N, dy) what is wanted
@@ -188,7 +188,7 @@ def expected_improvement(mean:Tensor,      # (N, S) of errors
     at = level * k / mean.clamp_min(1e-300)
     return (level * F(k, at) - mean * F(k + 1, at)).clamp_min(0)
 
-# %% ../../nbs/methods/03_improvement.ipynb #097ef5e1
+# %% ../../nbs/methods/03_improvement.ipynb #c5aa8f0f
 def first_designs(space:Space,     # where designs lie
                   n:int,           # how many
                   seed:int=0,      # of the designs to choose from

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FromNothing', 'Sequential']
 
-# %% ../../nbs/methods/12_sequential.ipynb #beecffb0
+# %% ../../nbs/methods/12_sequential.ipynb #495aeb13
 from dataclasses import dataclass
 from typing import Any, Callable, ClassVar, cast
 
@@ -24,9 +24,19 @@ from ..misfit import Misfit
 from ..space import Space
 from ..wish import Wish, as_wish
 
-# %% ../../nbs/methods/12_sequential.ipynb #0422790c
+# %% ../../nbs/methods/12_sequential.ipynb #aad1dbdf
 class FromNothing(Campaign):
     "A campaign that learns one process from all of its answers"
+    begin:Callable[[int|None], Tensor]                 # these are defined below
+    turn:Callable[[list[int]], list[int]]
+    rests:Callable[[int, AllAnswers], bool]
+    learned:Callable[[Tensor], AllAnswers]
+    solved:Callable[[AllAnswers, Tensor, Wish], Tensor]
+    candidates:Callable[[AllAnswers, Tensor], Tensor]
+    risk:Callable[[Tensor], Tensor]
+    near_to:Callable[[Tensor, Tensor], Tensor]
+    designs:Callable[[AllAnswers, Tensor, Tensor, Tensor], Tensor]
+
     def __init__(self, wish:Wish,            # (N, dy) what is wanted
                  space:Space,                # where designs may lie
                  options:"Sequential",       # its settings
@@ -44,11 +54,7 @@ class FromNothing(Campaign):
         self.base = torch.full((N,), -1)                     # row from which steps start
         self.level = torch.full((N,), torch.inf).double()    # its error
         self.fails, self.left = torch.zeros(N).long(), dict[int, Tensor]()     # basins left
-        self.ran = 0                                         # simulations that did not fail
-
-    def enough(self) -> int:
-        "Rows that a process needs"
-        return self.where.dx + 1
+        self.ran, self.enough = 0, space.dx + 1              # rows that did not fail; for a process
 
     def far(self, i:int,           # number of a target
             x:Tensor,              # (n, dx) designs
@@ -69,7 +75,7 @@ class FromNothing(Campaign):
             i, before = int(payer[k]), self.level.clone()
             self.base[better], self.level[better] = k, error[better]
             self.ran += int(y[k].isfinite().all())
-            if i < 0 or self.ran <= self.enough(): continue
+            if i < 0 or self.ran <= self.enough: continue
             self.fails[i] = 0 if self.level[i] < .9 * before[i] else self.fails[i] + 1
             if self.fails[i] >= self.options.patience and self.level[i].isfinite(): self.leave(i)
 
@@ -82,13 +88,13 @@ class FromNothing(Campaign):
         error[~self.far(i, x[:len(error)])] = torch.inf
         self.fails[i], self.base[i], self.level[i] = 0, error.argmin(), error.min()
 
-# %% ../../nbs/methods/12_sequential.ipynb #a03e655e
+# %% ../../nbs/methods/12_sequential.ipynb #375a8638
 @patch
 def begin(self:FromNothing, n:int|None,     # how many, at most; None: as many as are needed
          ) -> Tensor:                       # (m, dx) none: a process can be learned
     "First designs, if there are too few answers"
     asked = int((self.payer >= 0).sum()) + len(self.pending.x)
-    lack = self.enough() - self.ran - len(self.pending.x)
+    lack = self.enough - self.ran - len(self.pending.x)
     if lack <= 0 and self.ran >= 2: return self.first[:0]
     if n is None: n = max(lack, 1)
     elif lack > 0: n = min(n, lack + self.dx + 1)
@@ -112,16 +118,17 @@ def choose(self:FromNothing, n:int|None) -> tuple[Tensor, Tensor]:
         if not (turn := self.turn(who)): break
         who, found = who + turn[:1], found + [x[None]]
     if found: return torch.cat(found), torch.tensor(who)
-    many, process = len(self.wish) if n is None else n, None
+    many, process = len(self.wish) if n is None else n, cast(AllAnswers|None, None)
     while self.ran >= 2 and len(who) < many:
         turn = self.turn(who)[:many - len(who)]
-        if process is None and turn: process = self.learned(out)
-        turn = [i for i in turn if not self.rests(i, process)]
+        if not turn: break
+        now = process = process or self.learned(out)
+        turn = [i for i in turn if not self.rests(i, now)]
         if not turn: break
         held = torch.cat([self.pending.payer, torch.tensor(who).long()])
         busy = torch.isin(torch.tensor(turn), held)
-        if found: expect(process, found[-1])
-        x = self.designs(process, torch.tensor(turn), torch.cat([out, *found]), busy)
+        if found: expect(now, found[-1])
+        x = self.designs(now, torch.tensor(turn), torch.cat([out, *found]), busy)
         who, found = who + turn, found + [x]
         if n is None: break
     return torch.cat([out[:0], *found]), torch.tensor(who).long()
@@ -134,7 +141,7 @@ def rests(self:FromNothing, i:int,          # number of a target
     if self.tolerance is None or len(self.left.get(i, ())) < 2: return False
     return min(float(row[i]) for row in self.errors) < process.noise()
 
-# %% ../../nbs/methods/12_sequential.ipynb #42366d85
+# %% ../../nbs/methods/12_sequential.ipynb #706264b2
 @patch
 def learned(self:FromNothing, out:Tensor,   # (p, dx) designs that are under way
            ) -> AllAnswers:
@@ -191,7 +198,7 @@ def candidates(self:FromNothing, process:AllAnswers,  # of all answers
     tried = torch.cat([found, *near, anywhere], 1)
     return space.nearest(tried.flatten(0, 1)).view(N, -1, space.dx)
 
-# %% ../../nbs/methods/12_sequential.ipynb #58c33a28
+# %% ../../nbs/methods/12_sequential.ipynb #10eb092b
 @patch
 def risk(self:FromNothing, x:Tensor,        # (n, dx) designs
         ) -> Tensor:                        # (n,)
@@ -218,8 +225,8 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     "One design for each target"
     size = 400 * (self.goal.shape[1] * (1 + self.dx) + len(process.inner.rows))
     if len(who) > (few := max(1, 2**24 // size)):
-        parts = zip(who.split(few), busy.split(few))
-        return torch.cat([self.designs(process, *pair[:1], out, pair[1]) for pair in parts])
+        return torch.cat([self.designs(process, part, out, held)
+                          for part, held in zip(who.split(few), busy.split(few))])
     options, wish, (x, y, _) = self.options, self.goal[who], self._all()
     ran, tried = y.isfinite().all(1), self.candidates(process, who)
     spread = float(self.scaled(y[ran]).var(0).mean())
@@ -245,7 +252,7 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     new = self.near_to(step[:, None], torch.cat([x, out]))[:, 0] > 1e-12
     return torch.where((close & new)[:, None], step, found)
 
-# %% ../../nbs/methods/12_sequential.ipynb #d4adb4f7
+# %% ../../nbs/methods/12_sequential.ipynb #813255af
 @register_method("sequential")
 @dataclass
 class Sequential(ClosedLoop):
@@ -274,8 +281,8 @@ class Sequential(ClosedLoop):
     def search(self, simulate:Callable[[Tensor], Tensor], targets:object, budget:int,
                seed:int=0, space:object=None, tolerance:float|None=None) -> Search:
         "The campaign with a simulator, `budget` simulations a target"
-        if hasattr(self, "net"):
-            return super().search(simulate, targets, budget, seed, space, tolerance)
+        more = seed, space, tolerance
+        if hasattr(self, "net"): return super().search(simulate, targets, budget, *more)
         campaign = self.start(targets, space, seed, tolerance, check_count("budget", budget))
         till = Till(simulate, campaign.wish, budget)
         drive(campaign, till)
@@ -289,5 +296,5 @@ class Sequential(ClosedLoop):
             return super().campaign(wish, space, seed, tolerance, budget)
         where = space or Space(self.net.bounds)
         made = FromNothing(wish, where, self, seed, self.misfit, tolerance, budget)
-        made.tell(self.net.get_buffer("bank")[ran], known[ran])
+        if ran.any(): made.tell(self.net.get_buffer("bank")[ran], known[ran])
         return made
