@@ -221,7 +221,7 @@ def text_of(function:types.FunctionType,  # whose source is asked for
     inside = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
     return says(inside if function.__name__ == "<lambda>" else tree.body)
 
-# %% ../../nbs/bench/03_code.ipynb #f609421c
+# %% ../../nbs/bench/03_code.ipynb #5a65c1ee
 def compiled(code:types.CodeType,  # of a function
             ) -> str:
     "The steps and constants of a function, the same in each process"
@@ -247,7 +247,7 @@ def code_of_cell(spec:dict[str, Any],  # see `cell_spec`
                 ) -> str:              # sixteen hexadecimal digits; "" where it is not known
     "A hash of all code that would compute this cell now; one's own code stands after own-"
     known, maker = known_classes(), maker_of(spec["task"])
-    classes = [known.get(name) for name in class_names(spec.get("settings"))]
+    classes:list[object] = [known.get(name) for name in class_names(spec.get("settings"))]
     if method is not None: classes = parts_in(method)
     if None in classes or (task is None and maker is None): return ""
     parts = [part for name, part in vars(task).items() if name not in NO_NUMBER] if task else []
