@@ -3,6 +3,7 @@ the same seed gives the same numbers, nothing that was passed is changed, torch'
 import ast, copy, functools, importlib, inspect, io, itertools, json, math, pkgutil, random, re, types, warnings
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from invnb.bench.ranking import *
 from invnb.bench.report import *
 from invnb.bench.run import CountingSimulator, attempt, cell_spec, one_thread, planned, run_cell
 from invnb.bench.store import *
+from invnb.files import write_atomic
 from invnb.bench.table import *
 from invnb.core import *
 from invnb.methods.cinn import *
@@ -57,6 +59,7 @@ from invnb.wish import *
 from invnb.use.judge import *
 
 EXEMPT = {      # public names that no property here exercises, and why
+    "DEEPEST SIZES TIMES WHAT_FOR check_record MOST check_many check_reach NEW NoMoreThan check_settings check_sizes models_in read_both write_both roomy": "what comes from outside, at its extremes: tests/test_boundaries.py",
     "invnb.use.explore": "widgets and their pictures: tests/test_explore.py",
     "invnb.use.answers": "what the explorer asks and is told: tests/test_explore.py and its notebook",
     "invnb.use.pictures": "they draw: tests/test_explore.py and its notebook",
@@ -585,7 +588,7 @@ def test_proposals(name, fitted_methods):
             order = shuffle(seed, 4)
             assert torch.allclose(method.propose(targets[order], n, seed), x[order], atol=1e-4) and torch.allclose(torch.cat([method.propose(row[None], n, seed) for row in targets]), x, atol=1e-4)
     drawn = [method.propose(targets, 6, seed) for seed in (1, 2)]
-    assert not equal(*drawn) or name in ("tandem", "neural_adjoint", "closed_loop", "direct_search")                    # those have nothing random in them
+    assert not equal(*drawn) or name in ("tandem", "neural_adjoint", "closed_loop", "direct_search", "sequential")                    # those have nothing random in them
 
 @pytest.mark.parametrize("name", ALL)
 def test_search(name, fitted_methods):
@@ -616,8 +619,12 @@ PARTS = dict(surrogate=[Surrogate, Network, GaussianProcess], process=[GaussianP
 def test_settings_there_and_back(data):
     "Every method and part with settings of every kind, through JSON"
     known = known_classes()
-    scalar = st.one_of(st.integers(1, 500), st.floats(1e-6, 1e3), st.booleans(), st.sampled_from(["gelu", "relu", "data", "sum"]), st.none(), st.lists(st.integers(1, 64), max_size=3).map(tuple), st.just(((0., 1.), (2., 3.))))
-    def make(cls): return cls(**{f.name: (make(data.draw(st.sampled_from(PARTS[f.name]))) if f.name in PARTS else data.draw(scalar)) for f in fields(cls) if f.init})
+    some = [1, 7, 500, 2.5e-6, .5, 1e3, True, False, "gelu", "relu", "data", "sum", "mean", None, (), (16,), (1, 2, 3), ((0., 1.), (2., 3.))]
+    def setting(cls, f):
+        hint, (least, most) = get_type_hints(cls).get(f.name, object), LIMITS.get(f.name, (-2**53, 2**53))
+        possible = [value for value in some if fits(value, hint) and not (type(value) is int and not least <= value <= most)]
+        return data.draw(st.sampled_from(possible)) if possible else getattr(cls(), f.name)
+    def make(cls): return cls(**{f.name: make(data.draw(st.sampled_from(PARTS[f.name]))) if f.name in PARTS else setting(cls, f) for f in fields(cls) if f.init})
     value = make(known[data.draw(st.sampled_from(sorted(name for name in known if known[name].__module__.startswith("invnb."))))])
     config = pure(to_config, value)
     again = from_config(json.loads(json.dumps(config)), known)
@@ -1326,7 +1333,7 @@ def test_bank(rows, dx, size, seed):
     assert len(more) == 2*len(data) and equal(more.held[0], data.held[0]) and torch.allclose(net(more.x[len(data):]), more.y[len(data):])
     ask = lambda x: x[:, :1]*2
     found = pure(least_squares_search, ask, data.x[0], lambda y: .7 - y, torch.tensor([[0.]*3, [1.]*3]))
-    assert torch.allclose(ask(found[None]), torch.tensor([[.7]]), atol=1e-3) and ((found >= 0) & (found <= 1)).all() and issubclass(Spent, Exception)
+    assert torch.allclose(ask(found[None]), torch.tensor([[.7]]), atol=1e-3) and ((found >= 0) & (found <= 1)).all()
 
 def test_a_measured_row_is_the_answer_where_the_surrogate_is_poor():
     "A list never begins with a design that is expected to be worse than a known row"
@@ -1558,6 +1565,7 @@ specs = st.fixed_dictionaries(dict(task=word, method=word, seed=st.integers(0, 9
 @given(specs, st.dictionaries(st.text(max_size=6), json_values, max_size=4), error_tables(), kinds)
 def test_record_there_and_back(tmp_path_factory, spec, facts, error, dtype):
     folder = tmp_path_factory.getbasetemp()/"records"
+    facts = {**facts, "exchangeable": len(facts) % 2 == 0}
     record = Record(spec, facts, error.to(dtype))
     path = write_record(folder, record)
     again = read_record(path)
@@ -1830,7 +1838,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "draw_flights draw_metamaterial draw_arm draw_shell draw_sine draw_stack draw_spectra plot_ranks legend": "they draw what a search or a task has given",
     "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
     "rank_among at_or_below oddest uniformity packing": "ranks and designs as posterior_ranks and good_designs give them",
-    "compare checksum Record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
+    "compare checksum Record check_record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
     "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
