@@ -10,17 +10,17 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out'
            'arm_spread', 'arm_box', 'arm_paper_box', 'arm_joints', 'arm_hand', 'arm_prior', 'draw_arm', 'robotic_arm',
            'relaxation_time', 'fall_speed', 'ballistics_box', 'ballistics_paper_box', 'ballistics_prior', 'launch',
            'flight', 'landing_time', 'land_exact', 'land_grid', 'draw_flights', 'ballistics', 'stack', 'shell',
-           'from_official', 'metamaterial', 'coating', 'quarter_wave', 'ink', 'Best', 'Campaign', 'Pending', 'Rounds',
-           'questions', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
-           'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
-           'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet', 'SurrogateMethod',
-           'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch', 'damped_step', 'LevenbergMarquardt',
-           'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN',
-           'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch',
-           'least_squares_search', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to', 'solved_within',
-           'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure', 'report',
-           'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks', 'posterior_ranks', 'spacing',
-           'uniformity']
+           'from_official', 'metamaterial', 'coating', 'quarter_wave', 'ink', 'films', 'penicillin', 'Best', 'Campaign',
+           'Pending', 'Rounds', 'questions', 'method_registry', 'register_method', 'resimulation_error', 'Search',
+           'Till', 'Method', 'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet',
+           'AnySurrogate', 'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet',
+           'SurrogateMethod', 'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch', 'damped_step',
+           'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Sequential',
+           'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch',
+           'GeneticSearch', 'least_squares_search', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to',
+           'solved_within', 'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
+           'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks', 'posterior_ranks',
+           'spacing', 'uniformity']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import (
@@ -46,6 +46,8 @@ from .tasks.shell import shell
 from .tasks.metamaterial import from_official, metamaterial
 from .tasks.coating import coating, quarter_wave
 from .tasks.ink import ink
+from .tasks.films import films
+from .tasks.penicillin import penicillin
 from .methods.campaign import Best, Campaign, Pending, Rounds, questions
 from .methods.method import (
     method_registry, register_method, resimulation_error, Search, Till, Method,
@@ -58,6 +60,7 @@ from .methods.robust import sensitivity, production_yield
 from .methods.descent import boundary_loss, AdamSearch, damped_step, LevenbergMarquardt
 from .methods.neural_adjoint import uniform_starts, NeuralAdjoint, neural_adjoint_paper
 from .methods.closed_loop import ClosedLoop
+from .methods.sequential import Sequential
 from .methods.tandem import Tandem
 from .methods.generative import Generative
 from .methods.mdn import MDN
@@ -89,15 +92,15 @@ _all_ = [
     'ballistics_prior', 'launch', 'flight', 'landing_time', 'land_exact', 'land_grid',
     'draw_flights', 'ballistics', 'stack', 'shell', 'from_official', 'metamaterial',
     'coating', 'quarter_wave',
-    'ink',
+    'ink', 'films', 'penicillin',
     'Best', 'Campaign', 'Pending', 'Rounds', 'questions',
     'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
     'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
     'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet',
     'SurrogateMethod', 'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch',
     'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint',
-    'neural_adjoint_paper', 'ClosedLoop', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN',
-    'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search',
+    'neural_adjoint_paper', 'ClosedLoop', 'Sequential', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN',
+    'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch', 'least_squares_search',
     'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to', 'solved_within',
     'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
     'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks',
