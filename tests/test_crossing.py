@@ -250,7 +250,7 @@ def test_whole_numbers_keep_their_digits(make):
 def test_float32_that_cannot_tell_rows_apart_says_so():
     "a method that computes in float32 says so where a column needs more digits, as a time stamp does"
     x = torch.rand(60, 2, dtype=torch.float64)
-    x[:, 1] = 1.7e9 + torch.arange(60)
+    x[:, 1] = 1.7e9 + torch.arange(60).double()
     with pytest.warns(UserWarning, match="column 1"): get_method("mdn", epochs=1).fit(Data(x, x[:, :1]), progress=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -498,7 +498,7 @@ class Bomb:
     def __reduce__(self): return sys.exit, (3,)
 
 
-@pytest.mark.parametrize("value, why", [(["1_000"], "expected a list"), ({"y": 1}, "expected a list"), (np.array([1j]), "expected a list"), ([10**400], "expected a list"), (Bomb(), "cannot be read here"), ((i for i in [1]), "generator")], ids=str)
+@pytest.mark.parametrize("value, why", [(["1_000"], "expected a list"), ({"y": 1}, "expected a list"), (np.array([1j]), "expected a list"), ([10**400], "expected a list"), (Bomb(), "cannot be read here"), ((i for i in [1]), "generator")], ids=["text", "dict", "complex", "large", "bomb", "generator"])
 def test_answers_that_are_none(value, why):
     simulate = (lambda design: (i for i in [1])) if why == "generator" else (lambda design: Bomb()) if why == "cannot be read here" else lambda design: value
     with pytest.raises(Exception, match=why): PerDesign(simulate)(torch.ones(1, 1))

@@ -277,7 +277,7 @@ def test_fifty_kills(folder, capsys):
     "kill -9 at each write, and at random moments in between: the files are whole, the next call goes on, and the campaign is the one that nobody killed"
     begin(n=4)
     chance, kills, turns = random.Random(0), 0, 0
-    calls = "invnb.bench.store.os.replace", "invnb.bench.store.os.fsync", "invnb.use.campaign.ask", "invnb.use.campaign.taken", "invnb.use.campaign.open_campaign"
+    calls = "os.replace", "os.fsync", "invnb.use.campaign.ask", "invnb.use.campaign.taken", "invnb.use.campaign.open_campaign"
     def dies_at(count):
         "Killed before and after the count-th of these calls"
         def work():

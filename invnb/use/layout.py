@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..files import read_file
 from .columns import (MISSING, Table, brief, decimal_mark, like_condition,
                                like_number)
 
@@ -33,7 +34,7 @@ _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": 
 def decode(path:Path,            # a text file
           ) -> tuple[str, str]:  # its text, and what to say of the encoding
     "The text in a file"
-    content = path.read_bytes()
+    content = read_file(path)
     if not content.strip(): raise ValueError(f"{path}: expected numbers, got an empty file")
     for mark, what in KINDS.items():
         if content.startswith(mark): raise ValueError(f"{path}: expected text, got {what}")
