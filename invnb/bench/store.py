@@ -85,7 +85,7 @@ def write_record(folder:str|Path,  # made where there is none
 # %% ../../nbs/bench/04_store.ipynb #fbfaeeec
 def read_record(path:str|Path,  # of the file
                 ) -> Record:
-    "The record in `path`; a `ValueError` says what is wrong with it, an `OSError` that none is open"
+    "The record in `path`; a `ValueError` says what is wrong with it, an `OSError` that none opens"
     content = read_file(path)
     try: header, shapes = tensor_header(content)
     except ValueError as e: raise ValueError(f"{path}: damaged ({e})") from e
