@@ -193,7 +193,8 @@ def planned_total(tasks:Iterable[str|Task],          # names, or Task objects
             for rows in sizes:
                 if rows: add(rows, numbers, targets, min(stops))
         else:
-            for rows, number, stop in itertools.product([0] if 0 in sizes else sizes, numbers, stops):
+            for rows, number, stop in itertools.product([0] if 0 in sizes else sizes,
+                                                        numbers, stops):
                 add(rows, [number], min(singles, targets) if number == 1 else number, stop)
     return cells
 

@@ -231,7 +231,8 @@ class Rounds(Campaign):
         self._unused = list[int]()            # rows that are no answer in any round so far
         self._seen = self._answered = 0       # so many rows
 
-    def choose(self, n:int|None) -> tuple[Tensor, Tensor]:
+    def choose(self, n:int|None,   # how many, at most; None: the whole round
+              ) -> tuple[Tensor, Tensor]:    # (m, dx) designs; (m,) the target that pays for each
         "Of the present round: the first for each target, then the second for each, ..."
         self._go_on()
         if self._question is None: return torch.empty(0, self.dx), torch.empty(0).long()

@@ -102,7 +102,7 @@ class Judged(NamedTuple):
 # %% ../../nbs/methods/01_contract.ipynb #f595b947
 def roomy(data:Data,    # what a surrogate will learn from
          ) -> Data:      # the same in double precision, where squares of errors need it
-    "Errors are compared by their squares, and single precision holds none below 1e-38 or above 1e38"
+    "Errors are compared by squares, and single precision holds none below 1e-38 or above 1e38"
     if data.y.dtype == torch.float64: return data
     size = float(Misfit.of(data).scaled(data.y.double()).abs().amax())
     return data if size == 0 or 1e-10 < size < 1e10 else data.to(dtype=torch.float64)

@@ -37,7 +37,7 @@ class AdamSearch(Part):
     steps:int=300          # gradient steps
     lr:float=.5            # learning rate; halved after 10 steps without progress
     boundary:float=.1      # weight of the boundary loss
-    reduction:Literal["sum", "mean"]="sum"    # of that loss over starts; the meta-material's: "mean"
+    reduction:Literal["sum", "mean"]="sum"    # of that loss over starts; meta-material: "mean"
 
     def __call__(self, net:SurrogateNet,  # the surrogate's network
                  x:Tensor,                # (N, S, dx) S starts for each target

@@ -111,7 +111,8 @@ def turn(self:FromNothing, more:list[int],  # targets that have just got a desig
     return sorted(may.nonzero()[:, 0].tolist(), key=key)
 
 @patch
-def choose(self:FromNothing, n:int|None) -> tuple[Tensor, Tensor]:
+def choose(self:FromNothing, n:int|None,     # how many, at most; None: one for each target
+          ) -> tuple[Tensor, Tensor]:        # (m, dx) designs; (m,) the target that pays for each
     self.follow()
     who, found, out = list[int](), list[Tensor](), self.pending.x.double()
     for x in self.begin(n):
@@ -268,8 +269,12 @@ class Sequential(ClosedLoop):
     between:float=.005       # half widths between designs of a plate, at least
     from_nothing:ClassVar[bool] = True     # needs no fit
 
-    def start(self, wish:object, space:object=None, seed:int=0, tolerance:float|None=None,
-              budget:int|None=None) -> Campaign:      # None: no limit, or 100 with a table
+    def start(self, wish:object,           # (N, dy) what is wanted: numbers, or a Wish
+              space:object=None,           # a Space or (2, dx) bounds; None: that of the table
+              seed:int=0,                  # of its draws
+              tolerance:float|None=None,   # error at which a target is closed; None: never
+              budget:int|None=None,        # for a target; None: no limit, or 100 with a table
+             ) -> Campaign:
         "Ask and tell, with a space where there is no table"
         if hasattr(self, "net"): return super().start(wish, space, seed, tolerance, budget or 100)
         if space is None:
@@ -278,8 +283,13 @@ class Sequential(ClosedLoop):
         where = space if isinstance(space, Space) else Space(cast(Any, space))
         return FromNothing(as_wish(wish), where, self, seed, None, tolerance, budget)
 
-    def search(self, simulate:Callable[[Tensor], Tensor], targets:object, budget:int,
-               seed:int=0, space:object=None, tolerance:float|None=None) -> Search:
+    def search(self, simulate:Callable[[Tensor], Tensor],   # (n, dx) designs -> (n, dy)
+               targets:object,              # (N, dy) what is wanted: numbers, or a Wish
+               budget:int,                  # simulations a target, at most
+               seed:int=0,                  # of its draws
+               space:object=None,           # a Space or (2, dx) bounds; None: that of the table
+               tolerance:float|None=None,   # error at which a target is closed; None: never
+              ) -> Search:
         "The campaign with a simulator, `budget` simulations a target"
         more = seed, space, tolerance
         if hasattr(self, "net"): return super().search(simulate, targets, budget, *more)

@@ -29,7 +29,11 @@ penicillin_constants = dict(
 penicillin_hours = 2500           # nothing runs longer
 
 # %% ../../nbs/tasks/12_penicillin.ipynb #c01afa62
-def penicillin_step(V:Any, X:Any, S:Any, P:Any, C:Any,  # volume, biomass, glucose, penicillin, CO2
+def penicillin_step(V:Any,            # volume (l)
+                    X:Any,            # biomass (g/l)
+                    S:Any,            # glucose (g/l)
+                    P:Any,            # penicillin (g/l)
+                    C:Any,            # carbon dioxide (g/l)
                     growth:Any,       # fastest growth at this temperature and acidity
                     loss:Any,         # share of the volume that evaporates in an hour
                     F:Any,            # feed (l/h)

@@ -100,7 +100,8 @@ def as_numbers(outcome:Any,                                   # what a call gave
     if y.dtype.kind in "iufbO" and y.ndim == 1 and len(y):
         try: return np.ma.filled(y.astype(float), np.nan)
         except (TypeError, ValueError, OverflowError): pass
-    got = f"shape {y.shape}" if y.dtype.kind in "iufb" else f"{type(outcome).__name__} {outcome!r:.60}"
+    got = f"shape {y.shape}"
+    if y.dtype.kind not in "iufb": got = f"{type(outcome).__name__} {outcome!r:.60}"
     raise ValueError(f"simulate: expected a list of numbers for a design, got {got}")
 
 def warn_lost(lost:dict[_Design, BaseException],  # designs whose call did not end, and why

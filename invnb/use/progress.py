@@ -163,7 +163,8 @@ def progress_text(journal:Journal,       # what is known
              "all is as it should be; next: designs to be measured for this target."]
     if found is not None:
         notes += ["expected: the least error that is expected of one of them; better: the chance "
-                  "that one", "is better than the best until now; reach: that one reaches the target."]
+                  "that one",
+                  "is better than the best until now; reach: that one reaches the target."]
     counts = f"{told} measurement{'s' * (told != 1)}" + f", {failed} of them failed" * bool(failed)
     return "\n".join([f"{counts}; {asked} to come", "", to_text(table.head(most)), *more, "",
                       *notes, "", advice(journal, known, found)])
