@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KERNELS', 'rbf', 'matern', 'rough', 'squared_distances', 'rank_knots', 'interpolate', 'unlikelihood', 'surprise',
            'rounding', 'unusual', 'climb', 'descend', 'best_settings', 'layers', 'in_layers', 'climb_layers',
-           'leave_one_out', 'left_out_error', 'refitted', 'nine_tenths']
+           'leave_one_out', 'left_out_error', 'unless_noise', 'refitted', 'nine_tenths']
 
 # %% ../../nbs/methods/01_kernels.ipynb #bd3e5f16
 import math
@@ -212,6 +212,17 @@ def left_out_error(settings:np.ndarray,  # logarithms of lengths and noise
     K = KERNELS[kernel](squared_distances(s, s))[0] + (noise * share + rounding(z)).diag()
     L, failed = torch.linalg.cholesky_ex(K)
     return math.inf if failed else float(leave_one_out(L, t)[0].square().mean())
+
+# %% ../../nbs/methods/01_kernels.ipynb #822e09a4
+def unless_noise(settings:np.ndarray,   # logarithms of lengths and noise: the likeliest
+                 *table:Tensor|str,     # z, t, kernel, share: see `unlikelihood`
+                ) -> np.ndarray:        # the same, or others that err less
+    "Settings that take less for noise, if these take most of it and err more"
+    if settings[-1] <= 0: return settings
+    starts = [np.r_[np.full(len(settings) - 1, math.log(length)), math.log(1e-6)]
+              for length in (.1, .3, 1., 3.)]
+    tried = [settings] + [climb(start, *table)[1] for start in starts]
+    return min(tried, key=lambda one: left_out_error(one, *table))  # type: ignore[arg-type]
 
 # %% ../../nbs/methods/01_kernels.ipynb #b03b8a41
 def refitted(settings:np.ndarray,  # (d + 1,) logarithms of lengths and noise

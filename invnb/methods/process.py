@@ -17,7 +17,7 @@ from .contract import AnySurrogate, Judged, SurrogateNet
 from .kernels import (KERNELS, best_settings, climb, climb_layers, in_layers,
                                    interpolate, layers, leave_one_out, left_out_error,
                                    nine_tenths, rank_knots, refitted, rounding,
-                                   squared_distances)
+                                   squared_distances, unless_noise)
 
 # %% ../../nbs/methods/01_process.ipynb #541ceefc
 class ProcessNet(SurrogateNet):
@@ -233,6 +233,7 @@ class GaussianProcess(AnySurrogate):
             s = z if knots is not ranks else torch.cat([z, interpolate(z, *knots)[0]], 1)
             table = lambda n: (s[:n], t[:n], kernel, share[:n])
             settings = best_settings(*table(self.first))
+            if len(z) <= self.first: settings = unless_noise(settings, *table(self.first))
             error = left_out_error(settings, *table(self.first))
             found.append((error * (1.25 if knots is ranks else 1), kernel, knots, settings, s))
         found.sort(key=lambda one: one[0])       # ranks must be better by a fifth
