@@ -213,18 +213,18 @@ def left_out_error(settings:np.ndarray,  # logarithms of lengths and noise
     L, failed = torch.linalg.cholesky_ex(K)
     return math.inf if failed else float(leave_one_out(L, t)[0].square().mean())
 
-# %% ../../nbs/methods/01_kernels.ipynb #e2f089b7
+# %% ../../nbs/methods/01_kernels.ipynb #148563ec
 def unless_noise(settings:np.ndarray,   # logarithms of lengths and noise: the likeliest
                  *table:Tensor|str,     # z, t, kernel, share: see `unlikelihood`
                 ) -> np.ndarray:        # the same, or others that err less
-    "Settings that take less for noise, if these take most of it, and those err hardly more"
+    "Settings that take less for noise, if these take most of it, and those err little more"
     if settings[-1] <= 0: return settings
     starts = [np.r_[np.full(len(settings) - 1, math.log(length)), math.log(1e-6)]
               for length in (.1, .3, 1., 3.)]
     tried = [settings] + [climb(start, *table)[1] for start in starts]
     errors = [left_out_error(one, *table) for one in tried]         # type: ignore[arg-type]
     best = 1 + int(np.argmin(errors[1:]))
-    return tried[best] if errors[best] < 1.1 * errors[0] else settings
+    return tried[best] if errors[best] < 1.5 * errors[0] else settings
 
 # %% ../../nbs/methods/01_kernels.ipynb #b03b8a41
 def refitted(settings:np.ndarray,  # (d + 1,) logarithms of lengths and noise
