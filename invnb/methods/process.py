@@ -233,10 +233,10 @@ class GaussianProcess(AnySurrogate):
             s = z if knots is not ranks else torch.cat([z, interpolate(z, *knots)[0]], 1)
             table = lambda n: (s[:n], t[:n], kernel, share[:n])
             settings = best_settings(*table(self.first))
-            few = len(z) <= self.first
-            if few: settings = unless_noise(settings, *table(self.first))
+            small = len(z) <= self.first
+            if small: settings = unless_noise(settings, *table(self.first))
             error = left_out_error(settings, *table(self.first))
-            if few and settings[-1] > 0: error *= 1.5        # see unless_noise
+            if small and settings[-1] > 0: error *= 1.5        # see unless_noise
             found.append((error * (1.25 if knots is ranks else 1), kernel, knots, settings, s))
         found.sort(key=lambda one: one[0])       # ranks must be better by a fifth
         if len(z) > self.first:
