@@ -136,7 +136,8 @@ def learn(self:Loop,
     near = (self.pool - u[:, None]).abs().amax(2) < options.away
     self.rank += n * (near & (self.rank < n))
     now = self.misfit[self.rows, self.base]
-    in_noise = (now < self.noise) & (self.fails > 0)
+    noise = self.noise * self.own.believed if self.own else self.noise
+    in_noise = (now < noise) & (self.fails > 0)
     nothing_left = in_noise | (now < options.converged)
     self.fresh = (self.fails >= options.patience) | nothing_left | now.isinf()
     self.done[:, t] = torch.where(self.fresh[:, None], self.u[self.rows, self.base], torch.nan)

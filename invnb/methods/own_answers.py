@@ -21,6 +21,7 @@ class OwnAnswers:
     "The process of a table, corrected for each target by the target's own answers"
     value_and_jacobian:Callable[[Tensor], tuple[Tensor, Tensor]]     # both are defined below
     doubt:Callable[[Tensor], Tensor]
+    shares = 0., 1e-2, 1.        # of the noise of the process, that answers may have
 
     def __init__(self, scaled:Scaled,        # the surrogate in the units of the search
                  process:ProcessNet,         # whose kernel and rows count
@@ -35,6 +36,7 @@ class OwnAnswers:
         self.error = self.rows.new_zeros(targets, 0, len(self.size))
         self.v = self.rows.new_zeros(targets, 0, len(self.rows))    # what the table knows of each
         self.deaf = self.rows.new_zeros(targets, 0)              # noise of answers that failed
+        self.believed = self.rows.new_ones(targets)              # share of the process's noise
 
     def features(self, u:Tensor,             # (N, S, dx) designs
                 ) -> tuple[Tensor, Tensor]:  # (N, S, d) in lengths of the kernel, and their slopes
@@ -60,6 +62,25 @@ class OwnAnswers:
         v = torch.linalg.solve_triangular(self.process.factor, k.T, upper=False)
         return v.T.view(*s.shape[:2], -1)
 
+    def factor(self, C:Tensor,               # (N, t, t) covariance of answers, given the table
+               noise:Tensor,                 # of each answer, relative to the variance
+              ) -> Tensor:                   # (N, t, t) Cholesky factor
+        "With as much on the diagonal as rounding asks for"
+        noise, more = self.deaf + noise + self.tiny, self.tiny
+        L, failed = torch.linalg.cholesky_ex(C + noise.diag_embed())
+        while failed.any():
+            more *= 10
+            L, failed = torch.linalg.cholesky_ex(C + (noise + more).diag_embed())
+        return L
+
+    def surprise(self, L:Tensor,             # (N, t, t) Cholesky factor of the answers
+                ) -> Tensor:                 # (N,)
+        "How unlikely the answers of each target are, with the variance that suits them best"
+        told = torch.linalg.solve_triangular(L, self.error, upper=False)
+        count = (self.deaf == 0).sum(1).clamp_min(1)
+        variance = (told.square().sum(1) / count[:, None]).clamp_min(1e-30)
+        return count * variance.log().mean(1) / 2 + L.diagonal(dim1=1, dim2=2).log().sum(1)
+
     def learn(self, u:Tensor,                # (N, dx) designs that were simulated
               e:Tensor,                      # (N, dy) what the surrogate got wrong there
               known:Tensor,                  # (N,) False where the simulation failed
@@ -71,11 +92,13 @@ class OwnAnswers:
         self.error = torch.cat([self.error, e[:, None]], 1)
         self.deaf = torch.cat([self.deaf, torch.where(known, 0., 1e9).to(e)[:, None]], 1)
         C = self.kernel(self.seen, self.seen)[0] - self.v @ self.v.mT
-        noise, more = self.deaf + self.process.noise + self.tiny, self.tiny
-        self.L, failed = torch.linalg.cholesky_ex(C + noise.diag_embed())
-        while failed.any():
-            more *= 10
-            self.L, failed = torch.linalg.cholesky_ex(C + (noise + more).diag_embed())
+        self.L = self.factor(C, self.process.noise)
+        if self.process.noise > 1e-8:                            # more than rounding: is it true?
+            tried = [self.factor(C, self.process.noise * share) for share in self.shares]
+            unlikely = torch.stack([self.surprise(L) for L in tried])      # (shares, N)
+            how = (unlikely + torch.arange(len(tried)).to(C)[:, None]).argmin(0)
+            self.L = torch.stack(tried)[how, torch.arange(len(C), device=C.device)]
+            self.believed = C.new_tensor(self.shares)[how]
         self.w = torch.cholesky_solve(self.error, self.L)
         right = (self.v.mT @ self.w).movedim(0, 1)                    # (rows, N, dy)
         m = torch.linalg.solve_triangular(self.process.factor.T, right.flatten(1), upper=True)
