@@ -257,7 +257,7 @@ class Sequential(ClosedLoop):
     rows:int=600             # of the process, at most
     lengths_from:int=200     # of these, the last ones, to learn its lengths from
     many:int=300             # rows of a table, or targets, that make it a closed loop
-    tries:int=0              # disappointments before the largest improvement is asked for
+    tries:int=1              # disappointments before the largest improvement is asked for
     rough:float=1e-3         # error, as a share of the spread of answers, for steps from the base
     patience:int=8           # failures in a row before a basin is left
     begins:int=8             # random starts for each target
