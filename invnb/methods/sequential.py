@@ -208,7 +208,9 @@ def near_to(self:FromNothing, x:Tensor,     # (N, S, dx) designs
     "How far the nearest of the others is"
     half = self.where.half()
     if not len(others): return x.new_full(x.shape[:2], torch.inf)
-    return torch.cdist(x.flatten(0, 1) / half, others / half).amin(1).view(x.shape[:2])
+    exactly = "donot_use_mm_for_euclid_dist"       # a product of matrices hides what is equal
+    apart = torch.cdist(x.flatten(0, 1) / half, others / half, compute_mode=exactly)
+    return apart.amin(1).view(x.shape[:2])
 
 @patch
 def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of designs under way
