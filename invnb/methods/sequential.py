@@ -208,9 +208,8 @@ def near_to(self:FromNothing, x:Tensor,     # (N, S, dx) designs
     "How far the nearest of the others is"
     half = self.where.half()
     if not len(others): return x.new_full(x.shape[:2], torch.inf)
-    exactly = "donot_use_mm_for_euclid_dist"       # a product of matrices hides what is equal
-    apart = torch.cdist(x.flatten(0, 1) / half, others / half, compute_mode=exactly)
-    return apart.amin(1).view(x.shape[:2])
+    apart = torch.cdist(x.flatten(0, 1) / half, others / half, 2., "donot_use_mm_for_euclid_dist")
+    return apart.amin(1).view(x.shape[:2])             # a product of matrices hides what is equal
 
 @patch
 def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of designs under way
@@ -223,7 +222,7 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     if len(who) > (few := max(1, 2**24 // size)):
         return torch.cat([self.designs(process, part, out, held)
                           for part, held in zip(who.split(few), busy.split(few))])
-    options, (x, y, _) = self.options, self._all()
+    options, half, (x, y, _) = self.options, self.where.half(), self._all()
     wish = self.goal[who].inside(2 * process.noise().sqrt())      # of an interval
     ran, tried = y.isfinite().all(1), self.candidates(process, who, wish)
     spread = float(self.scaled(y[ran]).var(0).mean())
@@ -231,8 +230,7 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     best = torch.stack([row[who] for row in self.errors], 1).amin(1).clamp_min(1e-30)
     gain = expected_improvement(mean, variance, best)
     if not ran.all():
-        flat, half = tried.flatten(0, 1), self.where.half()
-        risk = failing(flat / half, x / half, ~ran).view_as(gain)
+        risk = failing(tried.flatten(0, 1) / half, x / half, ~ran).view_as(gain)
         gain, mean = gain * (1 - risk), mean + risk * spread
     explore = busy | (self.fails[who] >= options.tries)
     value = torch.where(explore[:, None], gain - 1e-9 * mean, -mean) / best[:, None]
@@ -243,13 +241,15 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     found = tried[torch.arange(len(who)), value.argmax(1)]
     close = (self.level[who] < options.rough * spread) & ~busy
     if not close.any(): return found
-    base, half = x[self.base[who]], self.where.half()
+    base = x[self.base[who]]
     wrong = process.net(base) - self.scaled(y[self.base[who]])     # the step starts corrected
     step = self.solved(process, base[:, None], wish.through(lambda y: y + wrong))[:, 0]
     reach = .5 ** self.fails[who].double()[:, None]
     step = self.where.nearest(base + ((step - base) / half).clamp(-reach, reach) * half)
-    new = self.near_to(step[:, None], torch.cat([x, out]))[:, 0] > 1e-12
-    return torch.where((close & new)[:, None], step, found)
+    beside = base + 1e-4 * (self.first[1 + self.fails[who] % 8] - self.first[0])
+    for other in (self.where.nearest(beside), found):              # nothing is bought twice
+        step = torch.where(self.near_to(step[:, None], torch.cat([x, out])) > 1e-12, step, other)
+    return torch.where(close[:, None], step, found)
 
 # %% ../../nbs/methods/12_sequential.ipynb #813255af
 @register_method("sequential")
