@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['likely_settings', 'code_of', 'unit_of', 'AllAnswers', 'expect', 'unknown', 'error_moments', 'expected_improvement',
-           'first_designs']
+           'first_designs', 'failing', 'seen_noise']
 
 # %% ../../nbs/methods/03_improvement.ipynb #8d2e1c89
 import math
@@ -123,10 +123,9 @@ class AllAnswers:
         "Designs as the kernel compares them"
         return self.inner.features(self.code.features(x)[0])[0]
 
-    def noise(self) -> float:
-        "How far a measurement repeated is off: a mean squared misfit"
-        size = float(self.strength @ self.basis.square().mean(1))
-        return float(self.inner.noise) * size * float(self.scale)**2
+    def noise(self) -> Tensor:     # (dy,)
+        "How far a measurement repeated is off: the mean square of each column"
+        return self.inner.noise * (self.strength @ self.basis.square()) * self.scale**2
 
 # %% ../../nbs/methods/03_improvement.ipynb #55eab232
 def expect(process:AllAnswers,   # changed in place
@@ -203,3 +202,21 @@ def first_designs(space:Space,     # where designs lie
         apart = torch.cdist(x / half, found / half).amin(1)
         found = torch.cat([found, x[torch.minimum(apart, inside).argmax()][None]])
     return found
+
+# %% ../../nbs/methods/03_improvement.ipynb #cfe6a757
+def failing(x:Tensor,          # (n, dx) designs, in half widths
+            told:Tensor,       # (t, dx) designs that were simulated
+            failed:Tensor,     # (t,) of bool
+           ) -> Tensor:        # (n,)
+    "How likely a simulation is to fail, by those nearby"
+    near = 1 / torch.cdist(x, told).pow(4).clamp_min(1e-12)
+    return (near * failed).sum(1) / near.sum(1)
+
+def seen_noise(x:Tensor,       # (t, dx) designs that were simulated, in half widths
+               y:Tensor,       # (t, dy) their measurements; rows that failed do not count
+               alike:float,    # how near two designs are that are nearly the same
+              ) -> float|None:     # a mean square; None: there are no such designs
+    "The noise, by the answers of designs that are nearly the same"
+    ran = y.isfinite().all(1)
+    i, j = torch.triu_indices(int(ran.sum()), int(ran.sum()), 1)[:, torch.pdist(x[ran]) < alike]
+    return float((y[ran][i] - y[ran][j]).square().mean()) / 2 if len(i) else None

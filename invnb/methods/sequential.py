@@ -17,8 +17,8 @@ from ..core import check_count, stream
 from .campaign import Campaign, drive
 from .closed_loop import ClosedLoop
 from .descent import LevenbergMarquardt
-from .improvement import (AllAnswers, error_moments, expect,
-                                        expected_improvement, first_designs)
+from .improvement import (AllAnswers, error_moments, expect, expected_improvement,
+                                        failing, first_designs, seen_noise)
 from .method import Search, Till, register_method
 from ..misfit import Misfit
 from ..space import Space
@@ -32,8 +32,7 @@ class FromNothing(Campaign):
     rests:Callable[[int, AllAnswers], bool]
     learned:Callable[[Tensor], AllAnswers]
     solved:Callable[[AllAnswers, Tensor, Wish], Tensor]
-    candidates:Callable[[AllAnswers, Tensor], Tensor]
-    risk:Callable[[Tensor], Tensor]
+    candidates:Callable[[AllAnswers, Tensor, Wish], Tensor]
     near_to:Callable[[Tensor, Tensor], Tensor]
     designs:Callable[[AllAnswers, Tensor, Tensor, Tensor], Tensor]
 
@@ -121,10 +120,9 @@ def choose(self:FromNothing, n:int|None,     # how many, at most; None: one for 
     if found: return torch.cat(found), torch.tensor(who)
     many, process = len(self.wish) if n is None else n, cast(AllAnswers|None, None)
     while self.ran >= 2 and len(who) < many:
-        turn = self.turn(who)[:many - len(who)]
-        if not turn: break
+        if not (turn := self.turn(who)): break
         now = process = process or self.learned(out)
-        turn = [i for i in turn if not self.rests(i, now)]
+        turn = [i for i in turn if not self.rests(i, now)][:many - len(who)]
         if not turn: break
         held = torch.cat([self.pending.payer, torch.tensor(who).long()])
         busy = torch.isin(torch.tensor(turn), held)
@@ -139,8 +137,11 @@ def rests(self:FromNothing, i:int,          # number of a target
           process:AllAnswers,               # of all answers
          ) -> bool:
     "Is nothing left but noise?"
-    if self.tolerance is None or len(self.left.get(i, ())) < 2: return False
-    return min(float(row[i]) for row in self.errors) < process.noise()
+    if self.tolerance is None or (left := len(self.left.get(i, ()))) < 2: return False
+    noise, (x, y, _) = float(process.noise().mean()), self._all()
+    if min(float(row[i]) for row in self.errors) >= noise: return False
+    seen = seen_noise(x / self.where.half(), self.scaled(y), self.options.alike)
+    return left >= 5 if seen is None else seen > noise / 10
 
 # %% ../../nbs/methods/12_sequential.ipynb #706264b2
 @patch
@@ -178,6 +179,7 @@ def solved(self:FromNothing, process:AllAnswers,   # of all answers
 @patch
 def candidates(self:FromNothing, process:AllAnswers,  # of all answers
                who:Tensor,                  # (N,) targets
+               wish:Wish,                   # (N, dy) what is wanted of them
               ) -> Tensor:                  # (N, S, dx)
     "Where a design may be worth simulating"
     space, options, N = self.where, self.options, len(who)
@@ -194,20 +196,12 @@ def candidates(self:FromNothing, process:AllAnswers,  # of all answers
     starts = [x[self.base[who]][:, None], best, anywhere[:, :options.begins]]
     if space.discrete.any(): starts += [changed(best, .1) for _ in range(4)]
     begin = space.nearest(torch.cat(starts, 1).flatten(0, 1)).view(N, -1, space.dx)
-    found = torch.cat([self.solved(process, begin, self.goal[who]), best], 1)
+    found = torch.cat([self.solved(process, begin, wish), best], 1)
     near = [changed(found, size) for size in (.02, .05, .1, .3)]
     tried = torch.cat([found, *near, anywhere], 1)
     return space.nearest(tried.flatten(0, 1)).view(N, -1, space.dx)
 
 # %% ../../nbs/methods/12_sequential.ipynb #10eb092b
-@patch
-def risk(self:FromNothing, x:Tensor,        # (n, dx) designs
-        ) -> Tensor:                        # (n,)
-    "How likely a simulation is to fail, by those nearby"
-    half, (told, y, _) = self.where.half(), self._all()
-    near = 1 / torch.cdist(x / half, told / half).pow(4).clamp_min(1e-12)
-    return (near * y.isnan().any(1)).sum(1) / near.sum(1)
-
 @patch
 def near_to(self:FromNothing, x:Tensor,     # (N, S, dx) designs
             others:Tensor,                  # (n, dx)
@@ -215,7 +209,8 @@ def near_to(self:FromNothing, x:Tensor,     # (N, S, dx) designs
     "How far the nearest of the others is"
     half = self.where.half()
     if not len(others): return x.new_full(x.shape[:2], torch.inf)
-    return torch.cdist(x.flatten(0, 1) / half, others / half).amin(1).view(x.shape[:2])
+    apart = torch.cdist(x.flatten(0, 1) / half, others / half, 2., "donot_use_mm_for_euclid_dist")
+    return apart.amin(1).view(x.shape[:2])             # a product of matrices hides what is equal
 
 @patch
 def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of designs under way
@@ -228,30 +223,34 @@ def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of d
     if len(who) > (few := max(1, 2**24 // size)):
         return torch.cat([self.designs(process, part, out, held)
                           for part, held in zip(who.split(few), busy.split(few))])
-    options, wish, (x, y, _) = self.options, self.goal[who], self._all()
-    ran, tried = y.isfinite().all(1), self.candidates(process, who)
+    options, half, (x, y, _) = self.options, self.where.half(), self._all()
+    wish = self.goal[who].inside(2 * process.noise().sqrt())      # of an interval
+    ran, tried = y.isfinite().all(1), self.candidates(process, who, wish)
     spread = float(self.scaled(y[ran]).var(0).mean())
     mean, variance = error_moments(process, tried, wish)
-    best = torch.stack([row[who] for row in self.errors], 1).amin(1)
+    best = torch.stack([row[who] for row in self.errors], 1).amin(1).clamp_min(1e-30)
     gain = expected_improvement(mean, variance, best)
     if not ran.all():
-        risk = self.risk(tried.flatten(0, 1)).view_as(gain)
+        risk = failing(tried.flatten(0, 1) / half, x / half, ~ran).view_as(gain)
         gain, mean = gain * (1 - risk), mean + risk * spread
     explore = busy | (self.fails[who] >= options.tries)
     value = torch.where(explore[:, None], gain - 1e-9 * mean, -mean) / best[:, None]
-    known = (self.near_to(tried, x) < 1e-9) | (self.near_to(tried, out) < options.between)
+    between = torch.where(busy, 10 * options.between, options.between)[:, None]
+    known = (self.near_to(tried, x) < 1e-9) | (self.near_to(tried, out) < between)
     value = value - 1e9 * known
     for j, i in enumerate(who.tolist()): value[j] -= 1e6 * (~self.far(i, tried[j]))
     found = tried[torch.arange(len(who)), value.argmax(1)]
     close = (self.level[who] < options.rough * spread) & ~busy
     if not close.any(): return found
-    base, half = x[self.base[who]], self.where.half()
+    base = x[self.base[who]]
     wrong = process.net(base) - self.scaled(y[self.base[who]])     # the step starts corrected
     step = self.solved(process, base[:, None], wish.through(lambda y: y + wrong))[:, 0]
     reach = .5 ** self.fails[who].double()[:, None]
     step = self.where.nearest(base + ((step - base) / half).clamp(-reach, reach) * half)
-    new = self.near_to(step[:, None], torch.cat([x, out]))[:, 0] > 1e-12
-    return torch.where((close & new)[:, None], step, found)
+    beside = base + 1e-4 * (self.first[1 + self.fails[who] % 8] - self.first[0])
+    for other in (self.where.nearest(beside), found):              # nothing is bought twice
+        step = torch.where(self.near_to(step[:, None], torch.cat([x, out])) > 1e-12, step, other)
+    return torch.where(close[:, None], step, found)
 
 # %% ../../nbs/methods/12_sequential.ipynb #813255af
 @register_method("sequential")
@@ -261,12 +260,13 @@ class Sequential(ClosedLoop):
     rows:int=600             # of the process, at most
     lengths_from:int=200     # of these, the last ones, to learn its lengths from
     many:int=300             # rows of a table, or targets, that make it a closed loop
-    tries:int=2              # disappointments before the largest improvement is asked for
+    tries:int=1              # disappointments before the largest improvement is asked for
     rough:float=1e-3         # error, as a share of the spread of answers, for steps from the base
     patience:int=8           # failures in a row before a basin is left
     begins:int=8             # random starts for each target
     anywhere:int=64          # random candidates for each target
-    between:float=.005       # half widths between designs of a plate, at least
+    between:float=.005       # half widths between designs of a plate, ten times that for one target
+    alike:float=1e-3         # half widths between designs whose answers show the noise
     from_nothing:ClassVar[bool] = True     # needs no fit
 
     def start(self, wish:object,           # (N, dy) what is wanted: numbers, or a Wish
