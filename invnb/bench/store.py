@@ -113,7 +113,7 @@ def check_format(path:str|Path,          # for the message
                  names:list[str],        # of its tensors
                 ) -> None:
     "A `ValueError` where this is no record, or one of another version"
-    got = header.get("format", "")
+    got = str(header.get("format", ""))
     if got.startswith("invnb record") and got != FORMAT:
         raise ValueError(f"{path}: expected format {FORMAT!r}, got {got!r} of another version "
                          "of invnb")
@@ -192,7 +192,7 @@ def read_records(folder:str|Path,  # where they are
     for path in sorted(Path(folder).glob("*.safetensors")):
         try: records.append(read_record(path))
         except FileNotFoundError: continue                   # another process has set it aside
-        except ValueError as e: warnings.warn(str(e))
+        except (ValueError, IsADirectoryError) as e: warnings.warn(str(e))
     stale = [record.name for record in records if record.stale]
     if stale:
         warnings.warn(f"{folder}: {len(stale)} of {len(records)} records are stale, computed by "

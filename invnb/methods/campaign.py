@@ -338,7 +338,7 @@ def drive(campaign:Campaign,                           # that has just been star
         return answer(campaign.rounds, buy)                # rounds that no book has to be kept of
     many = lambda: None if campaign.tolerance is None else max(1, int((~campaign.closed).sum()))
     while len(x := campaign.ask(many())):
-        campaign.tell(x, buy(x, campaign.pending.payer))
+        campaign.tell(x, buy(x.to(campaign.wish.device), campaign.pending.payer))
 
 # %% ../../nbs/methods/00_campaign.ipynb #617023f5
 class Stopped(BaseException): "Nobody will answer any more"
