@@ -75,6 +75,7 @@ def _dense(value:Tensor) -> Tensor:
     if value.layout != torch.strided: value = value.to_dense()
     return value.dequantize() if value.is_quantized else value
 
+# %% ../nbs/ground/00_core.ipynb #3b293801
 def _listed(value:Any) -> Tensor:
     "Rows of numbers; in double precision where a single one would round whole numbers"
     found = torch.as_tensor(value)
@@ -97,6 +98,7 @@ def _too_long(name:str, large:int) -> ValueError:
     return ValueError(f"{name}: expected whole numbers of at most 15 digits, got {large}; "
                       "float64 would round them")
 
+# %% ../nbs/ground/00_core.ipynb #9ff5f166
 def _frame_tensor(name:str, frame:Any) -> Tensor:
     "The numbers in a DataFrame; a column that has something else is named"
     found = np.empty(frame.shape)

@@ -59,7 +59,7 @@ from invnb.wish import *
 from invnb.use.judge import *
 
 EXEMPT = {      # public names that no property here exercises, and why
-    "DEEPEST SIZES TIMES WHAT_FOR check_record MOST check_many check_reach NEW NoMoreThan check_settings check_sizes models_in read_both write_both roomy": "what comes from outside, at its extremes: tests/test_boundaries.py",
+    "DEEPEST SIZES STOPS TIMES WHAT_FOR check_record check_counts MOST check_many check_reach NEW NoMoreThan check_settings check_sizes models_in read_both write_both roomy": "what comes from outside, at its extremes: tests/test_boundaries.py",
     "invnb.use.explore": "widgets and their pictures: tests/test_explore.py",
     "invnb.use.answers": "what the explorer asks and is told: tests/test_explore.py and its notebook",
     "invnb.use.pictures": "they draw: tests/test_explore.py and its notebook",
@@ -103,7 +103,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.files": "files and disks: tests/test_boundaries.py and its notebook",
     "invnb.interrupt": "signals: tests/test_faults.py and its notebook",
     "invnb.bench.code": "source text: tests/test_records.py and its notebook",
-    "Shelf machine confirm code_now check_format": "the folder of a run: tests/test_faults.py and the notebooks of run and store",
+    "Shelf Inventory machine confirm code_now check_format": "the folder of a run: tests/test_faults.py and the notebooks of run and store",
     "invnb.tasks.per_design": "processes and their faults: tests/test_faults.py and its notebook",
     "invnb.use.many_targets": "a long run that is stopped: its notebook",
     "draw_sine draw_arm draw_flights draw_spectra draw_stack draw_shell draw_metamaterial plot_ranks panel draw_published figure legend": "they draw: their notebooks show them",
@@ -111,7 +111,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "run check_method check_task check_names": "tests/test_contracts.py calls them for every task and method",
     "OfficialNet official_net read_weights from_official bundled bundled_files": "they load files: tests/test_fuzz.py",
     "held_out_spectra cst_spectra": "measured data: their notebooks compare the solver with them",
-    "register_task register_method task_registry method_registry Block FrozenNet Part Model": "bases and registries, exercised by all that is built on them",
+    "register_task register_method task_registry method_registry Block FrozenNet Part Model Learner Proposer": "bases and registries, exercised by all that is built on them",
     "revived defined_classes": "load_method, which is exercised, calls them",
     "ranking_markdown": "text around `standing`, which is exercised",
     "metamaterial": "get_task makes it, with its options in its notebook",
@@ -1792,7 +1792,7 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "Task": (lambda bounds: Task("mine", simulate, bounds).bounds, dict(bounds=BOX)),
     "Task.simulate": (lambda x: made().task.simulate(x), dict(x=ARM)),
     "Task.in_units": (lambda x: made().task.in_units(x).float(), dict(x=ARM)),
-    "Method.propose": (lambda targets: made().method.propose(targets, 3), dict(targets=Y)),
+    "Proposer.propose": (lambda targets: made().method.propose(targets, 3), dict(targets=Y)),
     "Method.search": (lambda targets: made().method.search(lambda x: x[:, :2], targets, 3).error, dict(targets=Y)),
     "check_targets": (lambda targets: check_targets(made().method, targets).lower, dict(targets=Y)),
     "AnySurrogate.__call__": (lambda x: [made().surrogate(x), made().process(x), made().chosen(x)], dict(x=X)),
@@ -1838,7 +1838,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "draw_flights draw_metamaterial draw_arm draw_shell draw_sine draw_stack draw_spectra plot_ranks legend": "they draw what a search or a task has given",
     "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
     "rank_among at_or_below oddest uniformity packing": "ranks and designs as posterior_ranks and good_designs give them",
-    "compare checksum Record check_record CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
+    "compare checksum Record check_record check_counts CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
     "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",

@@ -63,6 +63,7 @@ def sections(record:Record,   # of a cell of this benchmark
     sizes = [spec["targets"] if number == 1 else number for number in spec["numbers"]]
     return dict(zip(spec["numbers"], record.error.split(sizes)))
 
+# %% ../../nbs/bench/13_cells.ipynb #82559368
 @cache
 def yardstick(name:str,     # of a task
              ) -> Yardstick:
@@ -92,6 +93,7 @@ def run_total_cell(task:str|Task,        # a Task, or the name of one
             found = counted(answers, targets, stick, spec["numbers"], table)
     return Record(spec, dict(seconds=time.perf_counter() - begin, **machine(None)), found)
 
+# %% ../../nbs/bench/13_cells.ipynb #c2638dbd
 def told(task:Task,            # what is asked
          method:Method,        # has start, and needs no fit
          stick:Yardstick,      # how errors are measured

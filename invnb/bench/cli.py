@@ -85,6 +85,7 @@ def invnb_bench(preset:str="quick",       # smoke (seconds), quick (minutes), pa
     failed = asked - len(records)
     if failed: fail(f"{failed} cells failed, see {folder}/*.failed.txt")
 
+# %% ../../nbs/bench/09_cli.ipynb #8ec35d0f
 @call_parse
 def invnb_report(folder:str,        # where the records are
                  out:str|None=None, # where to write; default: beside the records

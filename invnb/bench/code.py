@@ -145,6 +145,7 @@ def whose(thing:object,  # a function or a class
     file = getattr(sys.modules.get(module), "__file__", None) or ""
     return "library" if module == "builtins" or file.startswith(LIBRARIES) else "own"
 
+# %% ../../nbs/bench/03_code.ipynb #c5f259b5
 def pieces(thing:object,              # a function, a class, or an object that can be called
            seen:set[int],             # ids of those that have had their turn
           ) -> Iterator[tuple[str, bool]]:   # what one says, and whether it is a user's own
@@ -187,6 +188,7 @@ def pieces(thing:object,              # a function, a class, or an object that c
     if numbers := [value for value in given if plain(value)]: yield str(numbers), False
     for part in [*below, *given]: yield from pieces(part, seen)
 
+# %% ../../nbs/bench/03_code.ipynb #00d2bbfc
 def plain(value:object,  # anything
           ) -> bool:
     "Numbers and words, and tuples and lists of them?"

@@ -153,6 +153,7 @@ def styles(labels:Sequence[str],   # of methods, with their tables
         seen[name] += 1
     return found
 
+# %% ../../nbs/bench/14_profiles.ipynb #b996aa50
 def profile_figure(profile:pd.DataFrame,   # from `data_profile`
                   ) -> Figure:             # of matplotlib, 7 inches wide
     "Share closed over simplex gradients"
@@ -170,6 +171,7 @@ def profile_figure(profile:pd.DataFrame,   # from `data_profile`
     fig.legend(fontsize=8.5, frameon=False, loc="outside lower center", ncols=3)
     return fig
 
+# %% ../../nbs/bench/14_profiles.ipynb #34ce1e89
 def cost_figure(found:pd.DataFrame,     # from `totals`
                 tolerance:float=1e-4,   # share of Var(y)
                ) -> Figure:             # of matplotlib, 8 inches wide

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST', 'CountingSimulator', 'one_thread', 'run_cell', 'machine', 'cell_spec', 'whole_numbers', 'check_word',
-           'planned', 'run', 'Shelf', 'attempt', 'confirm']
+           'planned', 'run', 'Inventory', 'Shelf', 'attempt', 'confirm']
 
 # %% ../../nbs/bench/05_run.ipynb #fd0375bd
 import copy, itertools, json, math, operator, os, platform, re, threading, time, traceback, warnings
@@ -224,14 +224,13 @@ def run(tasks:Iterable[str|Task],                  # names, or Task objects
     return [shelf.records[name] for name in sorted(shelf.records)]
 
 # %% ../../nbs/bench/05_run.ipynb #4c2e795c
-class Shelf:
-    "The folder of a run: what is there, what is missing, and whose turn a cell is"
-    bar:tqdm      # counts the cells that are there
+class Inventory:
+    "The folder of a run: what is there, and what is missing"
     def __init__(self, folder:Path,        # of the records
                  cells:dict[str, _Cell],   # see `planned`
                 ) -> None:
         self.folder, self.cells, self.codes = folder, cells, dict[str, str]()
-        self.records, self.claims = dict[str, Record](), dict[str, Claim]()
+        self.records = dict[str, Record]()
         stale = list[str]()
         for name, (task, method, spec) in cells.items():
             known = task if isinstance(task, Task) else None
@@ -258,6 +257,16 @@ class Shelf:
         record = read_record(self.path(name))
         if record.code == self.codes[name]: self.records[name] = record
         return name in self.records
+
+# %% ../../nbs/bench/05_run.ipynb #3e4a4ca6
+class Shelf(Inventory):
+    "The same, and whose turn a cell is"
+    bar:tqdm      # counts the cells that are there
+    def __init__(self, folder:Path,        # of the records
+                 cells:dict[str, _Cell],   # see `planned`
+                ) -> None:
+        super().__init__(folder, cells)
+        self.claims = dict[str, Claim]()
 
     def may_begin(self, name:str,             # of a cell
                  ) -> bool|None:

@@ -78,6 +78,7 @@ def unit_of(space:Space,       # where designs lie
     deviation = torch.where(number, torch.where(half > 0, half, 1.) / 3**.5, .7)
     return log, torch.where(number, middle, 0.), deviation
 
+# %% ../../nbs/methods/03_improvement.ipynb #280aa88d
 class AllAnswers:
     "A process that passes through all answers, and what it leaves unknown"
     def __init__(self, space:Space,          # where designs lie

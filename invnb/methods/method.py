@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOST', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'warn_beyond', 'check_reach',
-           'check_many', 'check_targets', 'check_query', 'completed', 'moved_into', 'Method', 'list_methods',
-           'get_method', 'load_method', 'known_classes', 'same_rows', 'check_method']
+           'check_many', 'check_targets', 'check_query', 'completed', 'moved_into', 'Learner', 'Proposer', 'Method',
+           'list_methods', 'get_method', 'load_method', 'known_classes', 'same_rows', 'check_method']
 
 # %% ../../nbs/methods/00_method.ipynb #91c00733
 import warnings
@@ -167,6 +167,7 @@ def check_reach(given:Wish,    # (N, dy) as it came
                          f"tells no two designs apart, got {end[row, column]:g} in row {row}, "
                          f"column {column}")
 
+# %% ../../nbs/methods/00_method.ipynb #6b6c54b2
 MOST = 2**31     # numbers in one answer; propose_to_file writes more
 
 def check_many(name:str,      # of the argument
@@ -197,6 +198,7 @@ def check_targets(model:Model,          # fitted
     warn_beyond(wish, model.seen.to(wish.lower))
     return wish
 
+# %% ../../nbs/methods/00_method.ipynb #7536fb7e
 def check_query(model:Model,           # fitted
                 space:object,          # a Space, (2, dx) bounds, or None: that of the data
                ) -> Space|None:        # None: the box of the data, and no more
@@ -206,6 +208,7 @@ def check_query(model:Model,           # fitted
     if asked.dx == width: return asked
     raise ValueError(f"space: expected {width} columns, as the data has, got {asked.dx}")
 
+# %% ../../nbs/methods/00_method.ipynb #d56b80b9
 def completed(wish:Wish,            # (N, dy)
               known:Tensor,         # (rows, dy) measurements that are known to be possible
               n:int,                # a wish
@@ -229,10 +232,8 @@ def moved_into(space:Space|None,    # None: a box, where they are
     return x if space is None else space.nearest(x.flatten(0, 1)).view(x.shape)
 
 # %% ../../nbs/methods/00_method.ipynb #7d47d11b
-class Method(Model):
-    "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
-    exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
-    listens = False        # True: `rounds` is also given the campaign, see `Rounds.unasked`
+class Learner(Model):
+    "A model of measured designs"
     completes = False      # True: it asks for whole measurements, so a wish is completed first
     precision:ClassVar[torch.dtype|None] = torch.float32   # of its data; None: as they are
 
@@ -255,6 +256,26 @@ class Method(Model):
         self.seen = torch.stack([data.y.amin(0), data.y.amax(0)]).cpu()
         return self
 
+    @classmethod
+    def load(cls, folder:str|Path,               # what save wrote
+             device:str|torch.device|None=None,  # where it will compute; default: the CPU
+            ) -> Self:
+        "A fitted method, whichever the folder names; nothing in the folder is executed"
+        method_registry.discover()
+        return super().load(folder, device)
+
+    def learn(self, data:Data,          # what to learn from
+              seed:int,                 # of all that is random
+              progress:bool,            # show a bar
+             ) -> None:
+        "Set `self.sizes` (what `build` needs) and `self.net`, by training on `data`"
+        raise NotImplementedError
+
+# %% ../../nbs/methods/00_method.ipynb #b105fa40
+class Proposer(Learner):
+    "A model that proposes designs"
+    exchangeable = False   # True: candidates are i.i.d. draws; False: ranked, best first
+
     def propose(self, targets:object,  # (N, dy) what is wanted: Wish, tensor, array, DataFrame
                 n:int,                 # candidates a target
                 seed:int|str=0,        # of whatever is random in the proposals
@@ -265,6 +286,19 @@ class Method(Model):
         generator = stream(type(self).__name__, "propose", seed)
         many = check_many("n", n, len(wish), self.sizes["dx"])
         return moved_into(where, self.candidates(wish, many, generator, where))
+
+    def candidates(self, wish:Wish,            # (N, dy)
+                   n:int,                      # designs a target
+                   generator:Generator,        # of all that is random
+                   space:Space|None,           # where they may lie; None: in the box of the data
+                  ) -> Tensor:                 # (N, n, dx); moved into the space where it is not
+        "Designs for each wish; all that is random comes from `generator`"
+        raise NotImplementedError
+
+# %% ../../nbs/methods/00_method.ipynb #361cbaf8
+class Method(Proposer):
+    "An inverse model: subclasses are dataclasses that define `build`, `learn` and `candidates`"
+    listens = False        # True: `rounds` is also given the campaign, see `Rounds.unasked`
 
     def search(self, simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, dy), the truth
                targets:object,                             # (N, dy) what is wanted
@@ -304,14 +338,6 @@ class Method(Model):
         made.rounds = self.rounds(wish, budget, generator, space, **more)
         return made
 
-    @classmethod
-    def load(cls, folder:str|Path,               # what save wrote
-             device:str|torch.device|None=None,  # where it will compute; default: the CPU
-            ) -> Self:
-        "A fitted method, whichever the folder names; nothing in the folder is executed"
-        method_registry.discover()
-        return super().load(folder, device)
-
     def rounds(self, wish:Wish,          # (N, dy)
                budget:int,               # simulations a target
                generator:Generator,      # of all that is random
@@ -320,19 +346,6 @@ class Method(Model):
         "What to simulate for each target: here, all that is proposed, in one round"
         x = moved_into(space, self.candidates(wish, budget, generator, space))
         yield x.flatten(0, 1), torch.arange(len(wish)).repeat_interleave(budget)
-    def learn(self, data:Data,          # what to learn from
-              seed:int,                 # of all that is random
-              progress:bool,            # show a bar
-             ) -> None:
-        "Set `self.sizes` (what `build` needs) and `self.net`, by training on `data`"
-        raise NotImplementedError
-    def candidates(self, wish:Wish,            # (N, dy)
-                   n:int,                      # designs a target
-                   generator:Generator,        # of all that is random
-                   space:Space|None,           # where they may lie; None: in the box of the data
-                  ) -> Tensor:                 # (N, n, dx); moved into the space where it is not
-        "Designs for each wish; all that is random comes from `generator`"
-        raise NotImplementedError
 
 # %% ../../nbs/methods/00_method.ipynb #2e539bcf
 method_registry = Registry("method", "invnb.methods")

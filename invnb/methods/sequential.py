@@ -27,7 +27,8 @@ from ..wish import Wish, as_wish
 # %% ../../nbs/methods/12_sequential.ipynb #aad1dbdf
 class FromNothing(Campaign):
     "A campaign that learns one process from all of its answers"
-    begin:Callable[[int|None], Tensor]                 # these are defined below
+    leave:Callable[[int], None]                        # these are defined below
+    begin:Callable[[int|None], Tensor]
     turn:Callable[[list[int]], list[int]]
     rests:Callable[[int, AllAnswers], bool]
     learned:Callable[[Tensor], AllAnswers]
@@ -78,14 +79,16 @@ class FromNothing(Campaign):
             self.fails[i] = 0 if self.level[i] < .9 * before[i] else self.fails[i] + 1
             if self.fails[i] >= self.options.patience and self.level[i].isfinite(): self.leave(i)
 
-    def leave(self, i:int,         # number of a target
-             ) -> None:
-        "Look elsewhere"
-        x, here = self._all()[0], self.left.get(i, torch.empty(0, self.dx))
-        self.left[i] = torch.cat([here, x[self.base[i]][None]])
-        error = torch.stack([row[i] for row in self.errors])
-        error[~self.far(i, x[:len(error)])] = torch.inf
-        self.fails[i], self.base[i], self.level[i] = 0, error.argmin(), error.min()
+# %% ../../nbs/methods/12_sequential.ipynb #a63562bb
+@patch
+def leave(self:FromNothing, i:int,   # number of a target
+         ) -> None:
+    "Look elsewhere"
+    x, here = self._all()[0], self.left.get(i, torch.empty(0, self.dx))
+    self.left[i] = torch.cat([here, x[self.base[i]][None]])
+    error = torch.stack([row[i] for row in self.errors])
+    error[~self.far(i, x[:len(error)])] = torch.inf
+    self.fails[i], self.base[i], self.level[i] = 0, error.argmin(), error.min()
 
 # %% ../../nbs/methods/12_sequential.ipynb #375a8638
 @patch

@@ -191,6 +191,7 @@ def _open(journal:Journal, campaign:Campaign) -> list[Row]:
     closed = campaign.closed.tolist()
     return [row for row in journal.asked if not row.target or not closed[row.target - 1]]
 
+# %% ../../nbs/use/06_campaign.ipynb #0f310223
 def ask(campaign:Campaign,    # as it stands
         journal:Journal,      # its book
         n:int,                # how many designs, at most
@@ -232,6 +233,7 @@ ALWAYS = dict(
     tolerance="error at which a target is reached, from now on (default: 0, which wishes such as "
               "0.3..0.4 reach)")
 
+# %% ../../nbs/use/06_campaign.ipynb #817c2e9b
 def next_designs(folder:str,                 # of the campaign
                  n:str|None=None,            # --n
                  tolerance:str|None=None,    # --tolerance
@@ -269,6 +271,7 @@ def _error(text:str) -> float:
     if value is not None and 0 <= value < float("inf"): return value
     raise ValueError(f"--tolerance: expected a number of at least 0, got {text!r}; correct it")
 
+# %% ../../nbs/use/06_campaign.ipynb #49718407
 def invnb_next(argv:list[str]|None=None,   # default: what follows the name of the command
               ) -> None:
     "The next designs to measure, in a folder that remembers what was measured"

@@ -43,6 +43,7 @@ class Journal:
         "The highest number that was given"
         return max((row.number for row in [*self.told, *self.asked]), default=0)
 
+# %% ../../nbs/use/00_journal.ipynb #b5c57950
 @dataclass
 class Form:
     "How rows are written"
@@ -125,6 +126,7 @@ def rows_of(table:Table,    # of designs and measurements
     return [seen for i, place in enumerate(places)
             if (seen := _seen(place, numbers[i], targets[i], designs[i], measured[i], form))]
 
+# %% ../../nbs/use/00_journal.ipynb #08c9ab07
 def _cells(table:Table, name:str, places:list[str], form:Form) -> list[float|None]:
     "The cells of a column as numbers; None: nothing; NaN: failed"
     column = table.frame[name]
@@ -151,6 +153,7 @@ def _cell(table:Table, name:str, cell:Any, place:str, form:Form) -> float|None:
     more = ", nothing or the word failed" if name in form.y else ""
     raise ValueError(f"{where}: expected a number{more}, got {brief(repr(text))}; correct it")
 
+# %% ../../nbs/use/00_journal.ipynb #271a7435
 def _seen(place:str, number:float|None, target:float|None, x:tuple[Any, ...], y:tuple[Any, ...],
           form:Form) -> Seen|None:
     "A row, or None where it is empty"

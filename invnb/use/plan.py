@@ -70,6 +70,7 @@ def _json(facts:Mapping[str, Any]) -> str:
         lines.append(f' "{name}": {text}')
     return "{\n" + ",\n".join(lines) + "\n}"
 
+# %% ../../nbs/use/00_plan.ipynb #f603f0f8
 def read_plan(path:Path,   # campaign.json
              ) -> Plan:
     "The settings in a folder, or a `ValueError` that says what is wrong with them"
@@ -156,6 +157,7 @@ def begin(wish:str|None,               # file of wishes
     if known is not None: rows = rows_of(_without(known, OWN), plan.form)
     return Begun(plan, wanted, rows, said)
 
+# %% ../../nbs/use/00_plan.ipynb #ffff51b6
 def _columns(option:str, text:str|None, known:Table|None, given:Designs|None) -> list[str]:
     "The designs that an option names, among those that may be tried"
     if known is None: raise ValueError(f"{option}: expected only with --table, got {text!r}; leave "
@@ -179,6 +181,7 @@ def _measured(y:str|None, names:list[str], asked:Table, known:Table|None, wish:s
     raise ValueError(f"{wish}: expected columns of {known.path} ({listing(known.names, 8)}), "
                      f"got {lost!r}; rename it")
 
+# %% ../../nbs/use/00_plan.ipynb #a42e6611
 def _options(names:list[str], y:list[str], given:Designs|None, rule:Sequence[str],
              whole:Sequence[str], levels:Sequence[str], choices:Sequence[str],
              period:Sequence[str]) -> Options:
