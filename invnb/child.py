@@ -133,8 +133,8 @@ class Companion:
             if pipe is not None: pipe.close()
         self.process = None
 
-    def __del__(self) -> None:
-        if self.process is None or sys.is_finalizing(): return    # the closed pipe does it
+    def __del__(self, ending:Callable[[], bool]=sys.is_finalizing) -> None:
+        if self.process is None or ending(): return  # modules are gone; the closed pipe does it
         self.close()
 
 # %% ../nbs/ground/08_child.ipynb #94ca3626
