@@ -275,6 +275,7 @@ def ended(pid): return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 @pytest.mark.timeout(600)
 def test_fifty_kills(folder, capsys):
     "kill -9 at each write, and at random moments in between: the files are whole, the next call goes on, and the campaign is the one that nobody killed"
+    Path("wanted.csv").write_text("p,q\n0.7123,\n1.2071,0.3141\n")            # so exactly that it is never met
     begin(n=4)
     chance, kills, turns = random.Random(0), 0, 0
     calls = "os.replace", "os.fsync", "invnb.use.campaign.ask", "invnb.use.campaign.taken", "invnb.use.campaign.open_campaign"
