@@ -17,7 +17,7 @@ from invnb.space import Space
 from invnb.wish import Wish
 
 SMALL = lambda: Network(hidden=(8,), epochs=3)
-METHODS = {"random_search": lambda: {}, "ranked_search": lambda: dict(surrogate=SMALL()), "genetic_search": lambda: dict(surrogate=SMALL(), generations=4, population=16), "neural_adjoint": lambda: {}, "closed_loop": lambda: {},
+METHODS = {"random_search": lambda: {}, "ranked_search": lambda: dict(surrogate=SMALL(), proposals=200), "genetic_search": lambda: dict(surrogate=SMALL(), generations=4, population=16), "neural_adjoint": lambda: {}, "closed_loop": lambda: {},
            "direct_search": lambda: {}, "tandem": lambda: dict(surrogate=SMALL(), hidden=(8,), epochs=3), "cvae": lambda: dict(epochs=3), "mdn": lambda: dict(epochs=3)}
 
 
