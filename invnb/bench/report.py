@@ -44,7 +44,7 @@ def looks(methods:Collection[str],          # names
     return {name: look(i) for i, name in enumerate(order) if name in set(methods)}
 
 # %% ../../nbs/bench/08_report.ipynb #b775bfbc
-DECADES = 12     # most that a panel shows
+DECADES = 16     # most that a panel shows
 
 def panel(ax:Axes,                            # to draw on
           task:str,                           # its name

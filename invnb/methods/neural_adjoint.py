@@ -141,7 +141,7 @@ def bank_in(net:FrozenNet,       # with a bank, and what is known of it
            ) -> tuple[Tensor, Tensor]:   # (bank, dx), (bank, dy): NaN where it is not known
     "The designs of the bank, moved into the space, and their measurements"
     bank, known = net.get_buffer("bank"), net.get_buffer("known")
-    if space is None: return bank, known
+    if space is None or not len(bank): return bank, known
     inside = space.nearest(bank).to(bank)
     moved = (inside - bank).abs() > 1e-9 * space.half().to(bank)
     return inside, known.masked_fill(moved.any(1, keepdim=True), torch.nan)

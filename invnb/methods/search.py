@@ -59,7 +59,7 @@ class RankedSearch(SurrogateMethod):
         size = max(n, check_count("proposals", self.proposals))
         if space is None: x = uniform_starts((size,), self.net.bounds, generator)
         else: x = space.sample(size, generator).to(self.net.bounds.device)
-        y = self.net.surrogate(x)
+        y = self.net.surrogate(x.to(self.net.bounds))          # x keeps its rules in float64
         return torch.cat([x[nearest_rows(y, part, n, self.misfit)]
                           for part in progress_bar(wish.split(1024), "ranking", "part")])
 
