@@ -17,8 +17,9 @@ from ..core import check_count, stream
 from .campaign import Campaign, drive
 from .closed_loop import ClosedLoop
 from .descent import LevenbergMarquardt
-from .improvement import (AllAnswers, error_moments, expect, expected_improvement,
-                                        failing, first_designs, seen_noise)
+from .improvement import (AllAnswers, Processes, error_moments, expect,
+                                        expected_improvement, failing, first_designs, possible,
+                                        seen_noise)
 from .method import Search, Till, register_method
 from ..misfit import Misfit
 from ..space import Space
@@ -31,11 +32,11 @@ class FromNothing(Campaign):
     begin:Callable[[int|None], Tensor]
     turn:Callable[[list[int]], list[int]]
     rests:Callable[[int, AllAnswers], bool]
-    learned:Callable[[Tensor], AllAnswers]
+    learned:Callable[[Tensor], Processes]
     solved:Callable[[AllAnswers, Tensor, Wish], Tensor]
-    candidates:Callable[[AllAnswers, Tensor, Wish], Tensor]
+    candidates:Callable[[Processes, Tensor, Wish], Tensor]
     near_to:Callable[[Tensor, Tensor], Tensor]
-    designs:Callable[[AllAnswers, Tensor, Tensor, Tensor], Tensor]
+    designs:Callable[[Processes, Tensor, Tensor, Tensor], Tensor]
 
     def __init__(self, wish:Wish,            # (N, dy) what is wanted
                  space:Space,                # where designs may lie
@@ -121,16 +122,16 @@ def choose(self:FromNothing, n:int|None,     # how many, at most; None: one for 
         if not (turn := self.turn(who)): break
         who, found = who + turn[:1], found + [x[None]]
     if found: return torch.cat(found), torch.tensor(who)
-    many, process = len(self.wish) if n is None else n, cast(AllAnswers|None, None)
+    many, processes = len(self.wish) if n is None else n, Processes()
     while self.ran >= 2 and len(who) < many:
         if not (turn := self.turn(who)): break
-        now = process = process or self.learned(out)
-        turn = [i for i in turn if not self.rests(i, now)][:many - len(who)]
+        processes = processes or self.learned(out)
+        turn = [i for i in turn if not self.rests(i, processes[0][1])][:many - len(who)]
         if not turn: break
         held = torch.cat([self.pending.payer, torch.tensor(who).long()])
         busy = torch.isin(torch.tensor(turn), held)
-        if found: expect(now, found[-1])
-        x = self.designs(now, torch.tensor(turn), torch.cat([out, *found]), busy)
+        for _, process in processes * bool(found): expect(process, found[-1])
+        x = self.designs(processes, torch.tensor(turn), torch.cat([out, *found]), busy)
         who, found = who + turn, found + [x]
         if n is None: break
     return torch.cat([out[:0], *found]), torch.tensor(who).long()
@@ -149,8 +150,8 @@ def rests(self:FromNothing, i:int,          # number of a target
 # %% ../../nbs/methods/12_sequential.ipynb #706264b2
 @patch
 def learned(self:FromNothing, out:Tensor,   # (p, dx) designs that are under way
-           ) -> AllAnswers:
-    "The process of all answers, or of those that say most"
+           ) -> Processes:
+    "What all answers say, or those that say most"
     x, y, _ = self._all()
     ran, most = y.isfinite().all(1), self.options.rows
     rows = ran.nonzero()[:, 0]
@@ -163,10 +164,10 @@ def learned(self:FromNothing, out:Tensor,   # (p, dx) designs that are under way
         others = rest.nonzero()[:, 0]
         even = torch.linspace(0, len(others) - 1, most - len(best)).long()
         rows = rows[torch.cat([others[even], best]).sort().values]
-    process = AllAnswers(self.where, x[rows], self.scaled(y[rows]), most=self.options.lengths_from)
+    processes = possible(self.where, x[rows], self.scaled(y[rows]), self.options.lengths_from)
     silent = torch.cat([x[~ran][-most // 4:], out])
-    if len(silent): expect(process, silent)
-    return process
+    for _, process in processes * (len(silent) > 0): expect(process, silent)
+    return processes
 
 @patch
 def solved(self:FromNothing, process:AllAnswers,   # of all answers
@@ -180,7 +181,7 @@ def solved(self:FromNothing, process:AllAnswers,   # of all answers
     return LevenbergMarquardt()(process.net, x, wish, where.bounds, as_it_is, space)
 
 @patch
-def candidates(self:FromNothing, process:AllAnswers,  # of all answers
+def candidates(self:FromNothing, processes:Processes,  # of all answers
                who:Tensor,                  # (N,) targets
                wish:Wish,                   # (N, dy) what is wanted of them
               ) -> Tensor:                  # (N, S, dx)
@@ -199,7 +200,7 @@ def candidates(self:FromNothing, process:AllAnswers,  # of all answers
     starts = [x[self.base[who]][:, None], best, anywhere[:, :options.begins]]
     if space.discrete.any(): starts += [changed(best, .1) for _ in range(4)]
     begin = space.nearest(torch.cat(starts, 1).flatten(0, 1)).view(N, -1, space.dx)
-    found = torch.cat([self.solved(process, begin, wish), best], 1)
+    found = torch.cat([*(self.solved(p, begin, wish) for _, p in processes), best], 1)
     near = [changed(found, size) for size in (.02, .05, .1, .3)]
     tried = torch.cat([found, *near, anywhere], 1)
     return space.nearest(tried.flatten(0, 1)).view(N, -1, space.dx)
@@ -216,28 +217,32 @@ def near_to(self:FromNothing, x:Tensor,     # (N, S, dx) designs
     return apart.amin(1).view(x.shape[:2])             # a product of matrices hides what is equal
 
 @patch
-def designs(self:FromNothing, process:AllAnswers,     # of all answers, and of designs under way
+def designs(self:FromNothing, processes:Processes,    # of all answers, and of designs under way
             who:Tensor,                     # (N,) targets
             out:Tensor,                     # (p, dx) designs under way
             busy:Tensor,                    # (N,) of bool: with a design of its own under way
            ) -> Tensor:                     # (N, dx)
     "One design for each target"
+    process = processes[0][1]
     size = 400 * (self.goal.shape[1] * (1 + self.dx) + len(process.inner.rows))
     if len(who) > (few := max(1, 2**24 // size)):
-        return torch.cat([self.designs(process, part, out, held)
+        return torch.cat([self.designs(processes, part, out, held)
                           for part, held in zip(who.split(few), busy.split(few))])
     options, half, (x, y, _) = self.options, self.where.half(), self._all()
     wish = self.goal[who].inside(2 * process.noise().sqrt())      # of an interval
-    ran, tried = y.isfinite().all(1), self.candidates(process, who, wish)
+    ran, tried = y.isfinite().all(1), self.candidates(processes, who, wish)
     spread = float(self.scaled(y[ran]).var(0).mean())
-    mean, variance = error_moments(process, tried, wish)
     best = torch.stack([row[who] for row in self.errors], 1).amin(1).clamp_min(1e-30)
-    gain = expected_improvement(mean, variance, best)
+    mean, gain = torch.zeros(2, *tried.shape[:2]).double()
+    for weight, p in processes:
+        its = error_moments(p, tried, wish)
+        mean, gain = mean + weight * its[0], gain + weight * expected_improvement(*its, best)
     if not ran.all():
         risk = failing(tried.flatten(0, 1) / half, x / half, ~ran).view_as(gain)
         gain, mean = gain * (1 - risk), mean + risk * spread
-    explore = busy | (self.fails[who] >= options.tries)
-    value = torch.where(explore[:, None], gain - 1e-9 * mean, -mean) / best[:, None]
+    explore = busy | (self.fails[who] % 2 == 1)                    # in turn
+    safe = -mean - 1e6 * (gain < options.promise * gain.amax(1, keepdim=True))
+    value = torch.where(explore[:, None], gain - 1e-9 * mean, safe) / best[:, None]
     between = torch.where(busy, 10 * options.between, options.between)[:, None]
     known = (self.near_to(tried, x) < 1e-9) | (self.near_to(tried, out) < between)
     value = value - 1e9 * known
@@ -263,7 +268,7 @@ class Sequential(ClosedLoop):
     rows:int=600             # of the process, at most
     lengths_from:int=200     # of these, the last ones, to learn its lengths from
     many:int=300             # rows of a table, or targets, that make it a closed loop
-    tries:int=1              # disappointments before the largest improvement is asked for
+    promise:float=.01        # of the largest improvement, that a design must promise
     rough:float=1e-3         # error, as a share of the spread of answers, for steps from the base
     patience:int=8           # failures in a row before a basin is left
     begins:int=8             # random starts for each target
