@@ -2,22 +2,12 @@
 
 Ninety processes would import torch and the package ninety times; they are forked from one that has done so.
 NB_FLAGS='slow cuda' runs the guarded cells as well."""
-import multiprocessing
-
 import pytest
 from conftest import ROOT
-from one_notebook import nbdev_test
+from in_a_fork import nbdev_test
 from tools.notebooks import notebooks
 
 names = [path.relative_to(ROOT).as_posix() for path in notebooks()]
-
-
-@pytest.fixture(scope='module')
-def forked():
-    "Processes with the modules that notebooks import"
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['torch', 'invnb.all', 'pandas', 'matplotlib.pyplot', 'scipy.stats', 'nbdev.showdoc', 'nbdev.test'])
-    return context
 
 
 @pytest.mark.parametrize('name', names)
