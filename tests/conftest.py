@@ -1,4 +1,5 @@
 "What several tests share"
+import multiprocessing
 import os
 import shutil
 from pathlib import Path
@@ -21,6 +22,14 @@ NOT_OURS = shutil.ignore_patterns('.git', '.venv', '_proc', '_docs', 'runs', 'bu
 def copy(tmp_path):
     "The repository in a folder where a test may write"
     return Path(shutil.copytree(ROOT, tmp_path/'invnb', ignore=NOT_OURS))
+
+
+@pytest.fixture(scope='session')
+def forked():
+    "New processes that begin with the package imported, and nothing else done: `in_a_fork.py` has what they run"
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['torch', 'invnb.all', 'pandas', 'matplotlib.pyplot', 'scipy.stats', 'nbdev.showdoc', 'nbdev.test'])
+    return context
 
 
 MAY_BE_SKIPPED = 'older libraries have other types', 'accelerator.cpp was tried with torch 2.13', 'mounting a small filesystem needs root'

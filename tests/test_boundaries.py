@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest, safetensors.torch, torch
 from hypothesis import given, settings, strategies as st
+from in_a_fork import program
 from invnb.bench.code import code_of_cell
 from invnb.bench.report import report
 from invnb.bench.run import run
@@ -62,6 +63,15 @@ def in_a_process(script, *args, gigabytes=None, seconds=100):
     found = subprocess.run([sys.executable, "-c", script, *map(str, args)], capture_output=True, text=True, timeout=seconds, preexec_fn=limit, env=env)
     assert found.returncode == 0, found.stderr[-2000:]
     return found.stdout.strip()
+
+def in_a_fork(forked, script, *args):
+    "What it prints, in a new process that only need not import the package again"
+    said = Path(args[0]).with_name("said")
+    said.unlink(missing_ok=True)
+    process = forked.Process(target=program, args=(script, list(map(str, args)), said), daemon=True)
+    process.start(); process.join(100)
+    assert process.exitcode == 0, said.read_text()
+    return said.read_text().strip()
 
 def odd_file(kind, path):
     "Something that is no regular file"
@@ -135,7 +145,7 @@ def test_save_where_the_disk_is_full(saved, tmp_path, monkeypatch, older, step):
     if older or step == 2: load_method(folder)
 
 @pytest.mark.parametrize("step", range(1, 4))
-def test_save_that_is_killed(saved, tmp_path, step):
+def test_save_that_is_killed(saved, tmp_path, forked, step):
     "wherever it ends, the older model or the newer one is there and whole; the next save tidies up"
     folder = copied(saved, tmp_path/"model")
     script = """
@@ -154,7 +164,7 @@ def last(name, real):
 os.replace, Path.replace = last("os", os.replace), last("path", Path.replace)
 model.save(sys.argv[1])
 """
-    in_a_process(script, folder, step)
+    in_a_fork(forked, script, folder, step)
     assert type(load_method(folder)).__name__ == ("RandomSearch" if step == 3 else "NeuralAdjoint")
     RandomSearch().fit(small(), progress=False).save(folder)
     assert sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) == ["config.json", "model.safetensors"]
@@ -552,7 +562,7 @@ EDITS = {"the method": METHOD.format(setting="gain = 1.", before="", after="*0.5
          "an array": "way = torch.full((1,), .3)\n" + METHOD.format(setting="gain = 1.", before="way*", after="")}
 
 @pytest.mark.parametrize("how", ["a script", "a prompt"])
-def test_a_class_edited_under_the_same_name(tmp_path, how):
+def test_a_class_edited_under_the_same_name(tmp_path, forked, how):
     "it is computed again, as the new code says; unchanged, it is the record of before"
     said, edits = {}, EDITS if how == "a script" else {"the method": EDITS["the method"]}
     for what, text in {"as it was": METHOD.format(setting="gain = 1.", before="", after=""), **edits}.items():
@@ -562,8 +572,8 @@ def test_a_class_edited_under_the_same_name(tmp_path, how):
             script = "import runpy, sys\nsys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
             args = tmp_path/"mine.py", tmp_path/"runs"
         else: args = tmp_path/"runs",
-        said[what] = in_a_process(script, *args).splitlines()[-1]
-        if what == "the method": assert in_a_process(script, *args).splitlines()[-1] == said[what]
+        said[what] = in_a_fork(forked, script, *args).splitlines()[-1]
+        if what == "the method": assert in_a_process(script, *args).splitlines()[-1] == said[what]       # one that shares nothing with it, not even the order of sets
     assert len({line.split()[0] for line in said.values()}) == len(said) and all(line.split()[1].startswith("own-") for line in said.values())
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest, torch
 from loky import get_reusable_executor
 
+from invnb.bench.cli import invnb_bench
 from invnb.bench.run import run
 from invnb.bench.store import read_record, read_records
 from invnb.methods.search import RandomSearch, RankedSearch
@@ -128,12 +129,7 @@ def test_cell_that_hangs_in_a_worker(tmp_path):
     get_reusable_executor().shutdown()
 
 
-FULL = """
-import sys
-from pathlib import Path
-from invnb.bench.cli import invnb_bench
-invnb_bench(preset="smoke", tasks="sine_wave", methods="random_search", rows=200, targets=100, budget=500, seeds=9, workers=int(sys.argv[2]), out=sys.argv[1])
-"""
+FULL = dict(preset="smoke", tasks="sine_wave", methods="random_search", rows=200, targets=100, budget=500, seeds=9)
 
 
 @pytest.fixture
@@ -149,7 +145,8 @@ def megabyte(tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_full_disk(megabyte, tmp_path, workers):
     "each record has 200 kB: some fit; one line says what happened; nothing half-written stays; with room again, the run completes"
-    process = subprocess.run([sys.executable, "-c", FULL, str(megabyte / "bench"), str(workers)], capture_output=True, text=True)
+    script = f"import sys; from invnb.bench.cli import invnb_bench; invnb_bench(**{FULL}, workers=int(sys.argv[2]), out=sys.argv[1])"
+    process = subprocess.run([sys.executable, "-c", script, str(megabyte / "bench"), str(workers)], capture_output=True, text=True)
     assert process.returncode == 2, process.stderr
     line = process.stderr.strip().splitlines()[-1]
     assert "No space left on device" in line and str(megabyte) in line and "Traceback" not in process.stderr
@@ -157,8 +154,7 @@ def test_full_disk(megabyte, tmp_path, workers):
     assert 3 <= len(kept) <= 5 and all(read_record(p).error.shape == (100, 500) for p in kept) and not list((megabyte / "bench").glob(".*.part"))
     subprocess.run(["mount", "-o", "remount,size=9m", str(megabyte)], check=True)
     before = {p.name: p.stat().st_mtime_ns for p in kept}
-    process = subprocess.run([sys.executable, "-c", FULL, str(megabyte / "bench"), str(workers)], capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
+    invnb_bench(**FULL, workers=1, out=megabyte / "bench")                                     # of what has gone wrong, the folder is all that is left
     after = {p.name: p.stat().st_mtime_ns for p in (megabyte / "bench").glob("*.safetensors")}
     assert len(after) == 9 and before.items() <= after.items()
 
@@ -246,7 +242,7 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 def test_ctrl_c(tmp_path, workers, number):
     "SIGINT to the whole group, as a terminal sends it, SIGTERM to the process, as `kill` does: one line, exit code 130 or 143, soon, nobody is left, and the same command goes on"
     folder = tmp_path / "bench"
-    ask = [str(Path(sys.executable).with_name("invnb_bench")), *f"--preset smoke --tasks robotic_arm --methods mdn --rows 1000 --seeds 4 --workers {workers} --out {folder}".split()]
+    ask = [str(Path(sys.executable).with_name("invnb_bench")), *f"--preset smoke --tasks robotic_arm --methods mdn --rows 300 --seeds 4 --workers {workers} --out {folder}".split()]
     process = subprocess.Popen(ask, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears_ctrl_c)
     while process.poll() is None and not list(folder.glob("*.safetensors")): time.sleep(.05)
     kept, below = {p: p.stat().st_mtime_ns for p in folder.glob("*.safetensors")}, workers_of(process.pid)
@@ -287,7 +283,14 @@ if part == "waiting":                                                       # in
 """
 RUN = TRAP + """
 from invnb.bench.run import run
-run([task()], ["random_search"], range(20), folder, rows=30, targets=2, budget=2, progress=False)
+def once(): run([task()], ["random_search"], range(20), f"{folder}/{part}", rows=30, targets=2, budget=2, progress=False)
+for part in "456":                                                          # caught, as an interactive session catches it
+    calls.clear()
+    try: once()
+    except KeyboardInterrupt as e: print(part, type(e).__name__)
+part = "7"
+calls.clear()
+once()
 print("finished")
 """
 COMMAND = TRAP + """
@@ -311,26 +314,27 @@ print("finished")
 
 
 def trapped(script, number, folder, part):
-    "What such a program printed, and how it ended, as a shell says it"
+    "How such a program ended, as a shell says it, and what it printed"
     done = subprocess.run([sys.executable, "-c", script, str(int(number)), str(folder), str(part)], capture_output=True, text=True, timeout=200)
     assert "Exception ignored" in done.stderr and "finished" not in done.stdout, done.stderr     # the trap has worked, and was noticed
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stderr
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("number", CODES)
-@pytest.mark.parametrize("call", range(4, 8))
-def test_an_interrupt_is_not_lost_in_a_run(tmp_path, number, call):
-    "it comes in a `__del__`, where Python drops the exception, at each place of a cell: the run ends at its next look"
-    code, err = trapped(RUN, number, tmp_path, call)
-    assert code == CODES[number] and 1 <= len(read_records(tmp_path)) <= 2, err
-    assert not list(tmp_path.glob("*.lock")) and not list(tmp_path.glob("*.failed.txt"))
+def test_an_interrupt_is_not_lost_in_a_run(tmp_path, number):
+    "it comes in a `__del__`, where Python drops the exception, at each of four places of a cell: the run ends at its next look, also where three runs before were ended so"
+    code, out, err = trapped(RUN, number, tmp_path, "")
+    assert code == CODES[number] and err.count("Exception ignored") == 4, err
+    assert out.splitlines() == [f"{part} {'KeyboardInterrupt' if number == signal.SIGINT else 'Terminated'}" for part in "456"]
+    for part in "4567": assert 1 <= len(read_records(tmp_path / part)) <= 2, (part, err)
+    assert not list(tmp_path.glob("*/*.lock")) and not list(tmp_path.glob("*/*.failed.txt"))
 
 
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("part", ["cell", "waiting"])
 def test_an_interrupt_is_not_lost_in_a_command(tmp_path, number, part):
     "the same, in a cell, and in a process that waits for its workers: one line, and the exit code"
-    code, err = trapped(COMMAND, number, tmp_path, part)
+    code, _, err = trapped(COMMAND, number, tmp_path, part)
     assert code == CODES[number] and err.strip().endswith("invnb: interrupted; what is finished is kept, and the same command goes on"), err
     assert (part == "waiting" or read_records(tmp_path)) and len(read_records(tmp_path)) < 20
 
@@ -338,7 +342,7 @@ def test_an_interrupt_is_not_lost_in_a_command(tmp_path, number, part):
 @pytest.mark.parametrize("number", CODES)
 def test_an_interrupt_is_not_lost_between_blocks(tmp_path, number):
     "the same, in `propose_to_file`: what is written stays"
-    code, err = trapped(PROPOSE, number, tmp_path / "x.npy", "blocks")
+    code, _, err = trapped(PROPOSE, number, tmp_path / "x.npy", "blocks")
     assert code == CODES[number], err
     assert len((tmp_path / "x.npy.note").read_text().splitlines()) == 1 + 3 and not (tmp_path / "x.npy").exists()
 
@@ -513,9 +517,9 @@ def test_ctrl_c_ends_simulations(tmp_path, kind):
 
 def test_dask_from_the_command_line(tmp_path):
     distributed = pytest.importorskip("distributed")
-    ask = lambda *more: subprocess.run([Path(sys.executable).with_name("invnb_bench"), *"--preset smoke --tasks sine_wave --methods random_search --seeds 3".split(), *more], capture_output=True, text=True)
+    ask = [Path(sys.executable).with_name("invnb_bench"), *"--preset smoke --tasks sine_wave --methods random_search --seeds 3 --executor dask --scheduler".split()]
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        done = ask("--executor", "dask", "--scheduler", cluster.scheduler_address, "--out", str(tmp_path / "dask"))
+        done = subprocess.run([*ask, cluster.scheduler_address, "--out", str(tmp_path / "dask")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert ask("--executor", "serial", "--out", str(tmp_path / "serial")).returncode == 0
+    invnb_bench(preset="smoke", tasks="sine_wave", methods="random_search", seeds=3, executor="serial", out=tmp_path / "serial")
     same(errors(read_records(tmp_path / "dask")), errors(read_records(tmp_path / "serial")))

@@ -2,39 +2,17 @@
 
 Ninety processes would import torch and the package ninety times; they are forked from one that has done so.
 NB_FLAGS='slow cuda' runs the guarded cells as well."""
-import multiprocessing
-import os
-import sys
-
 import pytest
 from conftest import ROOT
+from in_a_fork import nbdev_test
 from tools.notebooks import notebooks
 
 names = [path.relative_to(ROOT).as_posix() for path in notebooks()]
 
 
-@pytest.fixture(scope='module')
-def forked():
-    "Processes with the modules that notebooks import"
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['torch', 'invnb.all', 'pandas', 'matplotlib.pyplot', 'nbdev.showdoc', 'nbdev.test'])
-    return context
-
-
-def nbdev_test(name, said):
-    "What the command of that name does with one notebook; what it says goes to the file `said`"
-    file = os.open(said, os.O_WRONLY | os.O_CREAT)
-    for stream in (1, 2): os.dup2(file, stream)
-    os.chdir(ROOT)
-    sys.argv = ['nbdev_test']
-    os.environ['TQDM_DISABLE'] = '1'
-    from nbdev.test import nbdev_test as test
-    test(path=ROOT/name, flags=os.environ.get('NB_FLAGS', ''))
-
-
 @pytest.mark.parametrize('name', names)
 def test_notebook(name, forked, tmp_path):
-    process = forked.Process(target=nbdev_test, args=(name, tmp_path/'said'))
+    process = forked.Process(target=nbdev_test, args=(ROOT/name, tmp_path/'said'))
     process.start()
     try: process.join()
     finally:

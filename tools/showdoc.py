@@ -5,7 +5,7 @@ So an entry describes the object of the installed package that has the same name
 import inspect
 import re
 from dataclasses import MISSING, fields, is_dataclass
-from functools import reduce
+from functools import cache, reduce
 from importlib import import_module
 from textwrap import fill
 from types import UnionType
@@ -70,6 +70,7 @@ def comment(sym, name):
     return found and found[1]
 
 
+@cache                                                   # IPython and nbdev each ask for an entry
 def parameters(sym):
     "Rows of the table: name, type, default or EMPTY, what it means; the last one, without a name, is the result"
     try: signature = inspect.signature(sym)
