@@ -155,12 +155,30 @@ def test_page(tmp_path):
         choose(page, 'compared with', 'nothing')
         seen = shown(page, seen)
 
-        # a curve: units, a band, and two columns of a file
+        # a curve: units, a band, one that contradicts, none, and two columns of a file
         choose(page, 'task', 'stack')
         seen = shown(page, seen)
         assert re.search(r'\d nm', page.locator('.answers table').inner_text())
         page.get_by_role('button', name='Draw this band').click()
         seen = shown(page, seen)
+        assert note(page) is None and 'of 12 grant the wish' in page.locator('.answers').inner_text()
+        assert re.search(r'wanted: at least [\d.]+ from \d+ to \d+ nm; anything elsewhere', page.locator('.controls').inner_text())
+        choose(page, 'what is wanted there', 'at most')
+        page.locator('.widget-vbox', has_text=re.compile('^what is wanted there')).get_by_role('slider').focus()
+        page.keyboard.press('Home')
+        page.get_by_role('button', name='Draw this band').click()
+        page.locator('[data-kind=error]').wait_for()
+        assert re.match(r'band: expected one that agrees with those that are drawn, got at most .* but at \d+(\.\d+)?, at least [\d.]+ is wanted', note(page))
+        page.get_by_role('button', name='Clear the bands').click()
+        seen = shown(page, seen)
+        assert note(page) is None and 'wanted: the whole curve' in page.locator('.controls').inner_text()
+
+        # an input that is held
+        page.get_by_text('hold inputs').click()
+        page.get_by_role('spinbutton').first.fill('20')
+        page.get_by_role('checkbox', name='film 1').check()
+        seen = shown(page, seen)
+        assert set(candidates(page)['film 1 from the glass (nm)']) == {20} and page.get_by_text('hold inputs: 1 of 5').count() == 1
         upload(page, 'wavelength,absorptance\n300,0.9\n600,0.2\n')
         seen = shown(page, seen)
         assert fits(page), 'wider than the window'
@@ -184,16 +202,27 @@ def test_own_problems(tmp_path):
         seen = shown(page)
         assert page.locator('.pictures img').count() == 6 and fits(page), 'wider than a phone'
         task, table = page.locator('.explorer').all()
-        assert task.get_by_role('combobox').count() == 2, 'method and comparison, no choice of tasks'
+        assert task.get_by_role('combobox').count() == 4, 'method, comparison, and what each number means: no choice of tasks'
         assert 'simulated error' in task.inner_text() and re.search(r'width\s+1\d\d(\.\d+)? mm', task.locator('table').inner_text())
         found = candidates(task)
         assert found['width (mm)'].between(100, 150).all() and set(found) > {'error', 'predicted_error'}
+        task.locator('.widget-vbox', has_text=re.compile('^target: sum')).get_by_role('combobox').first.select_option('at most')
+        seen = shown(page, seen)
+        assert page.locator('.pictures img').count() == 7, 'what is wanted of two numbers is a picture of its own'
+        task.get_by_text('hold inputs').click()
+        task.get_by_role('checkbox', name='width (mm)').check()
+        seen = shown(page, seen)
+        assert set(candidates(task)['width (mm)']) == {125} and fits(page), 'wider than a phone'
 
         assert 'predicted error' in table.inner_text() and 'Nothing was simulated' in table.inner_text()
         offered = table.get_by_role('combobox').first.locator('option').all_inner_texts()
         assert 'neural_adjoint' in offered and not {'closed_loop', 'direct_search'} & set(offered)
         assert list(candidates(table)) == ['method', 'candidate', 'x1', 'x2', 'x3', 'predicted_error']
+        table.get_by_role('button', name='Draw this band').click()
+        seen = shown(page, seen)
+        assert 'are predicted to grant the wish' in table.inner_text()
         table.get_by_role('button', name='Random target').click()
         shown(page, seen)
+        assert 'wanted: the whole curve' in table.inner_text()
         assert fits(page) and not page.complaints, page.complaints
         assert 'Traceback' not in log.read_text()

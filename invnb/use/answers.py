@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'EPOCHS', 'Problem', 'Answer', 'leaves', 'name_and_unit', 'with_unit', 'shown', 'from_task', 'as_axis',
-           'from_table', 'prepare', 'learn', 'offered', 'find', 'describe', 'in_words', 'best_designs', 'as_csv']
+           'from_table', 'prepare', 'learn', 'offered', 'find', 'granted', 'describe', 'in_words', 'best_designs',
+           'as_csv']
 
 # %% ../../nbs/use/04_answers.ipynb #b2283727
 import html, math, re, time
@@ -26,10 +27,12 @@ from ..methods.network import Network
 from ..methods.neural_adjoint import NeuralAdjoint
 from ..methods.surrogate import SurrogateMethod
 from ..misfit import Misfit
+from ..space import Space
 from ..tasks.task import Task, get_task
 from .columns import to_number
 from .judge import predicted_error
 from .solver import asks_simulator, default_surrogate
+from ..wish import Wish, as_wish
 
 # %% ../../nbs/use/04_answers.ipynb #2f204c26
 @dataclass(frozen=True, eq=False)
@@ -43,10 +46,16 @@ class Problem:
 
     @property
     def axis(self) -> tuple[str, Tensor]|None:
-        "What a measurement is drawn over, where it is a curve: more than three numbers"
+        "What a measurement is drawn over, where it is a curve and not a few numbers"
         dy = self.data.y.shape[1]
-        if dy <= 3: return None
+        if dy <= 3 or (dy <= 6 and self.task.y_names and not self.task.y_axis): return None
         return self.task.y_axis or ("column of the measurement", torch.arange(1., dy + 1))
+
+    @property
+    def space(self) -> Space:
+        "Where designs may lie"
+        if self.simulated: return self.task.space
+        return self.data.space or Space(self.data.bounds, self.data.x_names or ())
 
     @property
     def y_names(self) -> tuple[str, ...]:
@@ -62,17 +71,24 @@ class Problem:
         size = float(Misfit.of(self.data).scaled(self.data.y.double()).square().mean())
         return 10.**math.ceil(math.log10(max(size, 1e-280) * torch.finfo(torch.float32).eps**2))
 
+# %% ../../nbs/use/04_answers.ipynb #129c3091
 @dataclass(frozen=True, eq=False)
 class Answer:
-    "What one method found for one target"
+    "What one method found for one wish"
     method:str          # its name
     exchangeable:bool   # candidates are independent draws, or a ranked list
-    target:Tensor       # (dy,) what was asked for
+    wish:Wish           # (1, dy) what was asked for
     x:Tensor            # (T, dx) candidates, in the order of simulation; for a table, best first
     y:Tensor            # (T, dy) their measurements, simulated or predicted
-    error:Tensor        # (T,) mean squared distance from the target, inf where a simulation failed
+    error:Tensor        # (T,) that of the wish, infinite where a simulation failed
     expected:Tensor     # (T,) the error that the surrogate predicts
     seconds:float=0.    # that the search took
+    space:Space|None=None   # where designs had to lie; None: where the task or the table says
+
+    @property
+    def target(self) -> Tensor|None:    # (dy,)
+        "The measurement that was asked for; None where others will do as well"
+        return self.wish.lower[0] if self.wish.exact else None
 
     @property
     def best(self) -> int|None:
@@ -160,27 +176,37 @@ def offered(problem:Problem|None=None,      # None: a task of the package
     return [name for name in list_methods() if not asks_simulator(get_method(name))]
 
 # %% ../../nbs/use/04_answers.ipynb #cd89e8b3
-def find(problem:Problem,  # what is asked about
-         name:str,       # of the method
-         target:Tensor,  # (dy,) what is wanted
-         T:int,          # candidates
+def find(problem:Problem,    # what is asked about
+         name:str,         # of the method
+         wanted:object,    # (1, dy) a wish, or whatever as_matrix takes
+         T:int,            # candidates
+         space:Space|None=None,  # where they may lie; default: where the task or the table says
         ) -> Answer:
-    "Ask one method for one target"
-    method, start, wanted = learn(problem, name), time.perf_counter(), target[None].float()
+    "Ask one method for one wish"
+    method, start = learn(problem, name), time.perf_counter()
+    wish = as_wish(wanted).to(torch.float32)
     if problem.simulated:
-        found = method.search(problem.task.simulate, wanted, T)
+        found = method.search(problem.task.simulate, wish, T, space=space)
         x, y, error = found.x[0].cpu(), found.y[0].cpu(), found.error[0].cpu()
     else:
         lower, upper = problem.data.bounds
-        x = method.propose(wanted, T)[0].clamp(lower, upper)
+        x = method.propose(wish, T, space=space)[0].clamp(lower, upper)
     seconds = time.perf_counter() - start
     designs = x[None].float()
-    expected = predicted_error(problem.surrogate, designs, wanted)[0]
+    turning = wish.turning(problem.surrogate.misfit.turns)
+    expected = predicted_error(problem.surrogate, designs, turning)[0]
     if not problem.simulated:
         order = expected.argsort(stable=True)
         x, expected = x[order], expected[order]
         y, error = problem.surrogate(x), expected
-    return Answer(name, method.exchangeable, wanted[0], x, y, error, expected, seconds)
+    return Answer(name, method.exchangeable, wish, x, y, error, expected, seconds, space)
+
+def granted(problem:Problem,  # what was asked about
+            answer:Answer,    # what was found
+           ) -> Tensor:       # (T,) of bool
+    "Which candidates measure what is wanted, but for rounding; of a table, as the surrogate says"
+    wish = answer.wish.turning(problem.surrogate.misfit.turns)
+    return problem.surrogate.misfit.error(answer.y, wish) < problem.floor
 
 # %% ../../nbs/use/04_answers.ipynb #88669f5b
 def describe(name:str,       # of a method
@@ -206,12 +232,17 @@ def in_words(problem:Problem,  # what was asked about
     said = [f"{outside} of {T} designs leave the box." * (outside > 0),
             f"{failed} of {T} simulations failed." * (failed > 0),
             f"It took {answer.seconds:.2f} s."]
+    if not (answer.wish.lower == answer.wish.upper).any():
+        what = "grant the wish" if problem.simulated else "are predicted to grant the wish"
+        said.insert(0, f"{int(granted(problem, answer).sum())} of {T} {what}.")
+    def small(error:float) -> str:        # of a range, the end is no rounding: it is granted
+        return shown(error, floor) if error >= floor or answer.wish.exact else "0"
     if best is not None:
         error = float(answer.error[best])
         off = f", off by {error**.5:.2g} (root mean square)" if error >= floor else ""
-        start = f"the best of {T} has the {problem.word} error <b>{shown(error, floor)}</b>{off}"
+        start = f"the best of {T} has the {problem.word} error <b>{small(error)}</b>{off}"
         which = f"It is candidate {best + 1}, of which the surrogate expected"
-        expected = f"{which} {shown(float(answer.expected[best]), floor)}."
+        expected = f"{which} {small(float(answer.expected[best]))}."
         said.insert(0, f"{start}. {expected if problem.simulated else 'Nothing was simulated.'}")
     return f"<b>{html.escape(answer.method)}</b>: {' '.join(filter(None, said))}"
 

@@ -19,7 +19,7 @@ from ..methods.process import once
 from ..methods.surrogate import expected_miss
 from ..misfit import Misfit, spans_decades
 from ..space import Space
-from ..wish import Wish
+from ..wish import Wish, as_wish
 
 # %% ../../nbs/use/00_judge.ipynb #7e400576
 def expectation(judge:AnySurrogate,   # fitted
@@ -31,12 +31,13 @@ def expectation(judge:AnySurrogate,   # fitted
 
 def predicted_error(judge:AnySurrogate,   # fitted
                     x:Tensor,             # (N, n, dx) designs
-                    targets:Tensor,       # (N, dy) what is wanted
+                    targets:Tensor|Wish,  # (N, dy) what is wanted
                    ) -> Tensor:           # (N, n)
     "Mean squared misfit that is expected of a new measurement: that of the mean, and the variance"
     z, doubt = expectation(judge, x.flatten(0, 1))
-    wanted = judge.misfit.scaled(targets.to(z)).repeat_interleave(x.shape[1], 0)
-    return ((wanted - z).square() + doubt).mean(1).view(x.shape[:2])
+    wish = judge.misfit.scaled(as_wish(targets).to(z)).repeat_interleave(x.shape[1], 0)
+    if not wish.exact: return expected_miss(wish, z, doubt).view(x.shape[:2])
+    return ((wish.lower - z).square() + doubt).mean(1).view(x.shape[:2])
 
 def nine_of_ten(misfit:Misfit,   # how measurements are compared
                 z:Tensor,        # (n, dy) expected, as the misfit scales it
