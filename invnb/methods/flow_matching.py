@@ -94,7 +94,7 @@ def draws(self:VelocityField,
     return runge_kutta(velocity, x, path_times(math.ceil(.35 * self.steps)))
 
 # %% ../../nbs/methods/10_flow_matching.ipynb #2e74b4df
-def velocity_and_divergence(field:VelocityField,
+def velocity_and_divergence(field:VelocityField,  # as it was learned
                             x:Tensor,             # (n, features) where
                             t:float,              # when, from 0 to 1
                             c:Tensor,             # (n, context) given what
