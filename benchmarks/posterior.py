@@ -28,13 +28,14 @@ from invnb.methods.method import get_method
 
 @dataclass
 class Problem:
-    "Designs lie evenly in a cube; `draw` measures them, `log_likelihood` says how likely a measurement is"
+    "Designs lie evenly in a cube; `draw` measures them, `log_likelihood` says how likely that was"
     dx: int
     reach: float                    # of the cube, from -reach to reach
     draw: Callable                  # designs (n, dx), generator -> measurements (n, dy)
     log_likelihood: Callable        # measurement (1, dy), designs (n, dx) -> (n,)
 
-    def prior(self, n, generator): return self.reach * (2*torch.rand(n, self.dx, generator=generator) - 1)
+    def prior(self, n, generator):
+        return self.reach * (2*torch.rand(n, self.dx, generator=generator) - 1)
 
 
 def normal(like: Tensor, generator) -> Tensor: return torch.randn(like.shape, generator=generator)
@@ -67,7 +68,7 @@ def mixture_likelihood(y, x):
     return each.logsumexp(0)
 
 
-# ---- slcp: simple likelihood, complex posterior. Four points of a normal distribution whose mean and covariance the design sets ----
+# ---- slcp: four points of a normal distribution whose mean and covariance the design sets ----
 
 def covariance(x):
     s1, s2, rho = x[:, 2]**2, x[:, 3]**2, x[:, 4].tanh()
@@ -104,21 +105,21 @@ def opened(place: str):
     root = zipfile.Path(path) if path.is_file() else path
     for folder in (root / "sbibm", root):
         if (folder / "tasks").is_dir(): return folder
-    raise SystemExit(f"{place}: expected the wheel of sbibm or a folder with sbibm/tasks, got neither")
+    raise SystemExit(f"{place}: expected the wheel of sbibm, or a folder with sbibm/tasks")
 
 def observed(folder, problem: str, number: int) -> tuple[Tensor, Tensor]:
     "A measurement (1, dy), and reference draws (10,000, dx) of its posterior"
     files = folder / "tasks" / problem / "files" / f"num_observation_{number}"
     draws = bz2.decompress((files / "reference_posterior_samples.csv.bz2").read_bytes())
-    tables = (pd.read_csv(io.BytesIO(raw)) for raw in ((files / "observation.csv").read_bytes(), draws))
-    y, x = (as_matrix("sbibm", table).float() for table in tables)
+    both = (files / "observation.csv").read_bytes(), draws
+    y, x = (as_matrix("sbibm", pd.read_csv(io.BytesIO(raw))).float() for raw in both)
     return y, x
 
 
 # ---- the two tables ----
 
 def weighted(problem: Problem, y: Tensor, box: Tensor, n: int, most: int) -> tuple[Tensor, float]:
-    "n draws of the exact posterior, from `most` draws of the prior in a box, and how many independent ones those are worth"
+    "Draws of the exact posterior, at most n, from `most` of the prior in a box; and their worth"
     generator, found, masses, squares = stream("prior", problem.dx), [], [], []
     for _ in range(most // 10**6):
         x = box[0] + (box[1] - box[0]) * torch.rand(10**6, problem.dx, generator=generator)
@@ -127,18 +128,18 @@ def weighted(problem: Problem, y: Tensor, box: Tensor, n: int, most: int) -> tup
         masses.append(log.logsumexp(0)); squares.append((2*log).logsumexp(0))
     masses = torch.stack(masses)
     worth = float((2*masses.logsumexp(0) - torch.stack(squares).logsumexp(0)).exp())
-    part = masses.softmax(0).multinomial(n, True, generator=generator)     # which million each comes from
-    return torch.stack(found)[part, torch.arange(n)][:max(10, int(worth / 4))], worth    # so that few come twice
+    part = masses.softmax(0).multinomial(n, True, generator=generator)   # which million is it of?
+    few = max(10, int(worth / 4))                                        # hardly any comes twice
+    return torch.stack(found)[part, torch.arange(n)][:few], worth
 
 def check(folder, args):
-    rows = {}
     for name in args.task:
         for number in range(1, args.observations + 1):
             y, reference = observed(folder, name, number)
-            box = torch.stack([reference.amin(0), reference.amax(0)])      # all but one or two in 10,000
+            box = torch.stack([reference.amin(0), reference.amax(0)])
             x, worth = weighted(PROBLEMS[name], y, box, 1000, args.prior)
-            rows[name, number] = {"worth": int(worth), "c2st": round(c2st(x, reference[:len(x)]), 3)}
-            print(name, number, rows[name, number], flush=True)
+            score = c2st(x, reference[:len(x)])
+            print(f"{name} {number}: c2st {score:.3f} of {len(x)} draws", flush=True)
 
 def scores(folder, args):
     for name in args.task:
@@ -163,15 +164,15 @@ def scores(folder, args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="the wheel of sbibm, or a folder into which it was installed")
-    parser.add_argument("methods", nargs="*", default=["cinn"], help="generative methods; default: cinn")
+    parser.add_argument("folder", help="the wheel of sbibm, or where it was installed")
+    parser.add_argument("methods", nargs="*", default=["cinn"], help="default: cinn")
     parser.add_argument("--task", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS))
     parser.add_argument("--simulations", type=int, default=10_000)
     parser.add_argument("--observations", type=int, default=10, help="how many of the ten")
     parser.add_argument("--draws", type=int, default=10_000, help="for each observation")
     parser.add_argument("--epochs", type=int, help="of the trainings; default: each method's own")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--check", action="store_true", help="hold the simulators against the reference draws")
+    parser.add_argument("--check", action="store_true", help="of the simulators here")
     parser.add_argument("--prior", type=int, default=10**7, help="draws of the prior, with --check")
     args = parser.parse_args()
     warnings.filterwarnings("ignore", "targets: .* outside the measurements seen")
