@@ -20,7 +20,7 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out'
            'GeneticSearch', 'least_squares_search', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to',
            'solved_within', 'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
            'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks', 'posterior_ranks',
-           'spacing', 'uniformity']
+           'spacing', 'uniformity', 'Posterior', 'c2st', 'expected_coverage', 'squared_mmd', 'tarp']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import (
@@ -63,6 +63,7 @@ from .methods.closed_loop import ClosedLoop
 from .methods.sequential import Sequential
 from .methods.tandem import Tandem
 from .methods.generative import Generative
+from .methods.posterior import Posterior
 from .methods.mdn import MDN
 from .methods.cvae import CVAE
 from .methods.inn import INN
@@ -79,6 +80,7 @@ from .bench.report import figure, report
 from .bench.table import published, summary, table
 from .bench.ranking import ranking
 from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, uniformity
+from .bench.samples import c2st, expected_coverage, squared_mmd, tarp
 
 _all_ = [
     'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry',
@@ -105,5 +107,6 @@ _all_ = [
     'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to', 'solved_within',
     'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
     'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks',
-    'posterior_ranks', 'spacing', 'uniformity'
+    'posterior_ranks', 'spacing', 'uniformity', 'Posterior', 'c2st', 'expected_coverage',
+    'squared_mmd', 'tarp'
 ]

@@ -366,6 +366,17 @@ def test_posteriors_there(device):
         assert different(found, 100., box).min() >= 1 and spacing(found, 100., box).isfinite().all()
 
 
+@pytest.mark.parametrize("name", ["mdn", "cinn", "flow_matching", "cvae", "inn"])
+def test_what_one_measurement_says_there(device, name):
+    data = get_task("ballistics").sample(300)
+    p = (INN(blocks=2, epochs=20) if name == "inn" else short(name)).fit(data, device=device, progress=False).posterior(data.y[0])
+    x = p.sample(30)
+    assert x.device.type == device.type and p.inside(x).all() and torch.equal(x.cpu(), p.sample(30).cpu())
+    if name in ("cvae", "inn"): return
+    assert p.log_prob(x).isfinite().all() and torch.equal(p.log_prob(x.cpu()), p.log_prob(x))
+    if name != "flow_matching": assert p.log_prob(p.map(20, 2)).item() >= p.log_prob(p.sample(20)).max().item()
+
+
 def test_the_command_there(device, tmp_path):
     invnb_bench("smoke", tasks="sine_wave", methods="mdn random_search", out=str(tmp_path), seeds=1, rows=100, targets=3, budget=4, workers=1, device="accel")
     assert {record.facts["device"] for record in read_records(tmp_path)} == {"accel"}

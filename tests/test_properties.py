@@ -18,6 +18,7 @@ from invnb.bench.interval import *
 from invnb.bench.paired import *
 from invnb.bench.posterior import *
 from invnb.bench.ranking import *
+from invnb.bench.samples import *
 from invnb.bench.report import *
 from invnb.bench.run import CountingSimulator, attempt, cell_spec, one_thread, planned, run_cell
 from invnb.bench.store import *
@@ -38,6 +39,7 @@ from invnb.methods.method import *
 from invnb.methods.network import *
 from invnb.methods.neural_adjoint import *
 from invnb.methods.noise import *
+from invnb.methods.posterior import *
 from invnb.methods.process import *
 from invnb.methods.shares import *
 from invnb.methods.search import *
@@ -1376,7 +1378,69 @@ def test_blocks(kind, features, context, n, seed):
         weights, centres, L = (part.detach() for part in block.parts(c))
         each = torch.distributions.MultivariateNormal(centres, precision_matrix=L.mT @ L + 1e-7*torch.eye(features)).log_prob(x[:, None])
         assert torch.allclose(block.log_prob(x, c).detach(), (weights + each).logsumexp(1), atol=1e-2, rtol=1e-2)
+    if kind in ("mixture", "flow", "velocity"):
+        rowwise(lambda x: block.log_prob(x, c[:1].expand(len(x), -1)).detach(), x, (), shuffle(seed, n), tol=1e-4)
+        slope, = torch.autograd.grad(block.log_prob(x.requires_grad_(), c).sum(), x)
+        x.requires_grad_(False)
+        assert slope.shape == x.shape and slope.isfinite().all()
+    else: assert "density" not in block.no_density and block.no_density
+    rows = torch.arange(n).repeat(2)
+    with torch.no_grad(): many = pure(lambda c: block_draws(block, c, rows, stream(seed)), c)
+    assert many.shape == (2*n, features) and many.isfinite().all()
+    if kind == "velocity":
+        with torch.no_grad(): both = velocity_and_divergence(block, x, .5, c, False)
+        assert both.shape == (n, features + 1) and torch.allclose(both[:, :-1], block(x, torch.full((n, 1), .5), c).detach(), atol=1e-6)
     if kind == "velocity": assert rowwise(lambda x: block(x, torch.full((len(x), 1), .5), c[:1].expand(len(x), -1)).detach(), x, (features,), shuffle(seed, n)).isfinite().all()
+
+@given(st.integers(1, 30), seeds)
+def test_runge_kutta(steps, seed):
+    "The slope of a straight line, and of an exponential"
+    times, x = pure(path_times, steps), normal(seed, 4, 2)
+    assert times[0] == 0 and times[-1] == 1 and (times.diff() > 0).all() and (times.diff().diff() <= 1e-6).all()
+    assert torch.allclose(runge_kutta(lambda x, t: torch.ones_like(x), x, times), x + 1, atol=1e-5)
+    assert torch.allclose(runge_kutta(lambda x, t: x, x, times), x * math.e, rtol=.01/steps, atol=1e-5)
+    assert torch.allclose(runge_kutta(lambda x, t: x, runge_kutta(lambda x, t: x, x, times), times.flip(0)), x, rtol=.02/steps, atol=1e-5)
+
+@functools.cache
+def drawing(counts):
+    "A mixture that has learned next to nothing; where asked, its first column is of whole numbers"
+    data = table_of(dx=3, dy=2, rows=80)
+    x = torch.cat([(data.x[:, :1]*3).round(), data.x[:, 1:]], 1) if counts else data.x
+    return MDN(components=2, hidden=(8,), epochs=3).fit(Data(x, data.y), progress=False)
+
+@pytest.mark.parametrize("counts", [False, True])
+@given(st.integers(1, 40), seeds)
+def test_posterior(counts, n, seed):
+    "Draws lie inside and have a density; outside there is none; the most likely design is no worse than its draws"
+    method = drawing(counts)
+    y = method.net.get_buffer("measured")[seed % 10]
+    p = method.posterior(y)
+    assert isinstance(p, Posterior) and equal(one_measurement(y, 2), p.y) and 0 < p.acceptance <= 1 and PART <= ROUND
+    x = pure(p.sample, n, seed)
+    assert x.shape == (n, 3) and p.inside(x).all() and on_grid(method.net, x).all()
+    found = pure(p.log_prob, x)
+    assert found.shape == (n,) and found.isfinite().all()
+    with torch.no_grad(): plain = log_density(method.net, x, p.c)
+    assert torch.allclose(found, plain - math.log(p.acceptance), atol=1e-4)
+    assert (p.log_prob(x + 1e3) == -math.inf).all()
+    with torch.no_grad(): wherever = net_draws(method.net, p.c, n, stream(seed))
+    assert wherever.shape == (n, 3)
+    if counts:
+        first, step, last = method.net.grid[:, 0]
+        k = (first + step*torch.arange(int(last) + 1))[:, None].expand(-1, 3)
+        with torch.no_grad(): mass = log_mass(method.net, method.net.x_scale(k)[:, :1], p.c).exp()
+        assert (mass > 0).all() and .2 < mass.sum() < 1.1
+        assert (p.log_prob(x + torch.tensor([.3*step, 0, 0])) == -math.inf).all()
+    if seed % 5 == 0: assert p.log_prob(p.map(n, 3, seed)) >= found.max()
+
+def test_room_for_a_posterior():
+    check_room(None); check_room(Space([[0., 0.], [1., 1.]], rules="x1 <= x2"))
+    with pytest.raises(ValueError, match="x1 == x2"): check_room(Space([[0., 0.], [1., 1.]], rules="x1 == x2"))
+    assert on_values(Space([[0., 0.], [3., 1.]], whole="x1"), torch.tensor([[1.2, .3]])).tolist() == [[1., pytest.approx(.3)]]
+    check_density(None)
+    with seeded(): mixture, code = GaussianMixture(1, 1, 1, (2,)), CVAEBlock(1, 1, 1, (2,))
+    check_density(mixture)
+    with pytest.raises(NotImplementedError, match="latent"): check_density(code)
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 20), seeds)
 def test_mmd(n, m, d, seed):
@@ -1673,6 +1737,33 @@ def test_posterior_ranks(fitted_methods):
     assert ranks.shape == (6, 3) and ((0 <= ranks) & (ranks <= 5)).all() and equal(ranks, posterior_ranks(fitted_methods["random_search"], task, 6, 5))
     with pytest.raises(ValueError, match="exchangeable"): posterior_ranks(fitted_methods["tandem"], task, 6, 5)
 
+@given(st.integers(10, 30), st.integers(10, 30), st.integers(1, 3), seeds)
+def test_two_samples(n, m, d, seed):
+    a, b = normal(seed, n, d), 5*normal(seed + 1, m, d) + 3
+    u, v = pure(two_samples, a, b)
+    assert torch.allclose(v.mean(0), torch.zeros(d), atol=1e-5) and torch.allclose(v.std(0), torch.ones(d), atol=1e-4) and torch.allclose(u*b.std(0) + b.mean(0), a, atol=1e-4)
+    here, there = pure(squared_mmd, a, b), squared_mmd(a[shuffle(seed, n)], b[shuffle(seed, m)])
+    assert math.isclose(here, there, abs_tol=1e-5) and -1 < here < 2 and squared_mmd(b + 1000, b) > .5
+    layers = stacked_layers([d, 4, 1], 2, stream(seed))
+    assert [tuple(part.shape) for part in layers] == [(2, d, 4), (2, 1, 4), (2, 4, 1), (2, 1, 1)]
+    rowwise(lambda x: logits(layers, x[None].expand(2, -1, -1))[1].detach(), a, (), shuffle(seed, n))
+    label = (torch.arange(2*n) % 2).float().expand(2, -1)
+    learned = trained_classifiers(normal(seed, 2, 2*n, d) + 9*label[..., None], label, stream(seed), most=60)
+    assert all(part.isfinite().all() for part in learned)
+
+def test_c2st():
+    a = normal(1, 60, 2)
+    assert pure(c2st, a + 30, a) == 1. and c2st(a, normal(2, 60, 2)) < .8
+
+@given(st.integers(2, 6), st.integers(1, 9), st.integers(1, 3), seeds)
+def test_tarp(n, L, dx, seed):
+    x, drawn = normal(seed, n, dx), normal(seed + 1, n, L, dx)
+    ranks = pure(tarp, x, drawn, seed)
+    assert ranks.shape == (n, 1) and ((0 <= ranks) & (ranks <= L)).all() and equal(ranks, tarp(x, drawn[:, shuffle(seed, L)], seed))
+    assert (tarp(x, x[:, None] + 0*drawn, points=x) >= 0).all() and (tarp(x, drawn, points=x) == 0).all()
+    level, share = expected_coverage(ranks, L)
+    assert level.shape == share.shape == (L + 2,) and share[0] == 0 and share[-1] == 1 and (share.diff() >= 0).all()
+
 @given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3), seeds, st.floats(.01, 2), st.floats(0, 2))
 def test_different(N, T, dx, seed, apart, eps):
     x, bounds = 2*uniform(seed, N, T, dx) - 1, torch.tensor([[-1.]*dx, [1.]*dx])
@@ -1822,6 +1913,12 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "paired": (lambda a, b: paired([a], [b], draws=50), dict(a=E, b=E + 1)),
     "holm": (holm, dict(p=CURVE)),
     "resimulation_error": (resimulation_error, dict(y=Y, targets=Y + 1)),
+    "one_measurement": (lambda y: one_measurement(y, 2), dict(y=Y[:1])),
+    "Generative.posterior": (lambda y: drawing(False).posterior(y).y, dict(y=Y[:1])),
+    "Posterior.log_prob": (lambda x: drawing(False).posterior(Y[0]).log_prob(x), dict(x=X)),
+    "two_samples": (two_samples, dict(draws=X, reference=X + 1)),
+    "c2st": (c2st, dict(draws=X, reference=X + 1)),
+    "squared_mmd": (squared_mmd, dict(draws=X, reference=X + 1)),
     "good_designs": (lambda bounds: good_designs(made().found, .5, bounds), dict(bounds=BOX)),
     "different": (lambda bounds: different(made().found, .5, bounds), dict(bounds=BOX)),
     "spacing": (lambda bounds: spacing(made().found, .5, bounds), dict(bounds=BOX)),
@@ -1840,7 +1937,8 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "multiplication disks filling layer tangent faces free_space cascade Scattered": "pieces of the full-wave solver: transmission, spectrum and scatter check",
     "draw_flights draw_metamaterial draw_arm draw_shell draw_sine draw_stack draw_spectra plot_ranks legend": "they draw what a search or a task has given",
     "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
-    "rank_among at_or_below oddest uniformity packing": "ranks and designs as posterior_ranks and good_designs give them",
+    "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",
+    "on_values block_draws net_draws log_mass log_density on_grid Posterior Posterior.inside runge_kutta velocity_and_divergence logits trained_classifiers": "pieces of a posterior and of a judge: posterior, log_prob and c2st check",
     "compare checksum Record check_record check_counts CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
     "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch, zuko
+from fastcore.basics import patch
 from torch import Generator, Tensor, nn
 from zuko.transforms import ComposedTransform, MonotonicAffineTransform, MonotonicRQSTransform
 
+from . import posterior    # gives every Generative its `posterior`
 from .generative import Block, Generative
 from .method import register_method
 
@@ -48,6 +50,15 @@ class Flow(Block):
     def draw(self, c:Tensor, generator:Generator) -> Tensor:
         z = torch.randn(len(c), self.features, generator=generator).to(c)
         return self.flow(c).transform.inv(z)
+
+# %% ../../nbs/methods/09_cinn.ipynb #3016729c
+@patch
+def log_prob(self:Flow,
+             x:Tensor,    # (n, features)
+             c:Tensor,    # (n, context)
+            ) -> Tensor:  # (n,)
+    "Log density of each x given its c, by change of variables"
+    return self.flow(c).log_prob(x)
 
 # %% ../../nbs/methods/09_cinn.ipynb #7f000ccb
 @register_method("cinn")

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from fastcore.basics import patch
 from torch import Generator, Tensor, nn
 
+from . import posterior    # gives every Generative its `posterior`
 from .generative import Block, Generative
 from .method import register_method
 from ..nets import mlp
@@ -63,6 +65,13 @@ class CVAEBlock(Block):
 
     def draw(self, c:Tensor, generator:Generator) -> Tensor:
         return self.decode(torch.randn(len(c), self.latent, generator=generator).to(c), c)
+
+# %% ../../nbs/methods/07_cvae.ipynb #b9fd61f1
+@patch(as_prop=True)
+def no_density(self:CVAEBlock) -> str:
+    "Why there is no `log_prob`"
+    return ("it is an integral over the latent, and draws are decoded without noise; "
+            "MDN, CINN and FlowMatching have one")
 
 # %% ../../nbs/methods/07_cvae.ipynb #184ea6a2
 @register_method("cvae")

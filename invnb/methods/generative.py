@@ -7,7 +7,7 @@ __all__ = ['grid_step', 'Block', 'GenerativeNet', 'Generative']
 
 # %% ../../nbs/methods/05_generative.ipynb #053a8dc1
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -17,6 +17,8 @@ from .method import Method, completed, moved_into
 from ..nets import Standardize, mlp, seeded, train
 from ..space import Space
 from ..wish import Wish
+if TYPE_CHECKING:
+    from invnb.methods.posterior import Posterior
 
 # %% ../../nbs/methods/05_generative.ipynb #eae30eec
 def grid_step(column:Tensor,   # (n,) values of one design column
@@ -113,6 +115,8 @@ class Generative(Method):
     epochs:int             # passes over the training rows
     batch:int              # rows a step
     lr:float               # highest learning rate
+    if TYPE_CHECKING:
+        def posterior(self, y:object) -> Posterior: ...      # see invnb.methods.posterior
 
     def block(self, features:int,  # how many numbers it draws
               context:int,         # how many are given

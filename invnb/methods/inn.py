@@ -12,6 +12,7 @@ from functools import partial
 from typing import cast
 
 import torch, zuko
+from fastcore.basics import patch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import pad
 from zuko.flows.coupling import GeneralCouplingTransform
@@ -19,6 +20,7 @@ from zuko.lazy import LazyComposedTransform, UnconditionalTransform
 from zuko.transforms import MonotonicAffineTransform, PermutationTransform
 
 from ..core import Data, check_count
+from . import posterior    # gives every Generative its `posterior`
 from .generative import Block, Generative
 from .method import register_method
 
@@ -118,6 +120,32 @@ def self_checked_draw(self:InvertibleNet,
 
 InvertibleNet.loss = bidirectional_loss      # type: ignore[assignment,method-assign]
 InvertibleNet.draw = self_checked_draw       # type: ignore[assignment,method-assign]
+
+# %% ../../nbs/methods/08_inn.ipynb #e8dfc344
+@patch
+def draws(self:InvertibleNet,
+          c:Tensor,             # (m, context)
+          rows:Tensor,          # (n,) which row of c is given, for each draw
+          generator:Generator,  # of the latents
+         ) -> Tensor:           # (n, features)
+    "As `draw`, for chosen rows of `c`; none is moved to the border"
+    many = c[rows].repeat_interleave(self.tries, 0)
+    z = torch.randn(len(many), self.latent, generator=generator).to(c)
+    zeros = self.width - self.context - self.latent
+    x = self.back(pad(torch.cat([many, z], 1), (0, zeros)))[:, :self.features]
+    if self.tries == 1: return x
+    low, high = self.box
+    outside = ((x < low) | (x > high)) & (low < high) | x.isnan()
+    missed = (self(x)[:, :self.context] - many).square().mean(1).nan_to_num(torch.inf)
+    missed = missed.masked_fill(outside.any(1), torch.inf).view(len(rows), self.tries)
+    chosen = missed.argmin(1)
+    return x.view(len(rows), self.tries, -1)[torch.arange(len(rows), device=c.device), chosen]
+
+@patch(as_prop=True)
+def no_density(self:InvertibleNet) -> str:
+    "Why there is no `log_prob`"
+    return ("it is trained by discrepancies of samples, and chooses among tries; "
+            "MDN, CINN and FlowMatching have one")
 
 # %% ../../nbs/methods/08_inn.ipynb #0031834c
 @register_method("inn")

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
+from fastcore.basics import patch
 from torch import Generator, Tensor, nn
 
+from . import posterior    # gives every Generative its `posterior`
 from .generative import Block, Generative
 from .method import register_method
 from ..nets import mlp
@@ -66,6 +68,21 @@ class GaussianMixture(Block):
         z = torch.randn(len(c), self.shape[1], 1, generator=generator).to(c)
         moved = torch.linalg.solve_triangular(L[rows, chosen], z, upper=False)
         return centres[rows, chosen] + moved[..., 0]
+
+# %% ../../nbs/methods/06_mdn.ipynb #d7bd0913
+@patch
+def draws(self:GaussianMixture,
+          c:Tensor,             # (m, context)
+          rows:Tensor,          # (n,) which row of c is given, for each draw
+          generator:Generator,  # of the draws
+         ) -> Tensor:           # (n, features)
+    "Draws for chosen rows of `c`; the network runs once for each row"
+    weights, centres, L = self.parts(c)
+    u = torch.rand(len(rows), 1, generator=generator).to(c)
+    chosen = (u > weights.exp().cumsum(1)[rows]).sum(1).clamp_max(self.shape[0] - 1)
+    z = torch.randn(len(rows), self.shape[1], 1, generator=generator).to(c)
+    moved = torch.linalg.solve_triangular(L[rows, chosen], z, upper=False)
+    return centres[rows, chosen] + moved[..., 0]
 
 # %% ../../nbs/methods/06_mdn.ipynb #0477ac50
 @register_method("mdn")

@@ -1,0 +1,182 @@
+"""How good are the posteriors? Four problems of the benchmark of simulation-based inference (Lueckmann et al. 2021), judged by its reference draws.
+
+    pip download --no-deps sbibm
+    python benchmarks/posterior.py sbibm-1.1.0-py2.py3-none-any.whl cinn mdn flow_matching
+
+Each method learns once from 10,000 simulations, then draws 10,000 designs for each of ten observations. The table says how well a classifier tells them
+from the reference draws that the wheel holds: 0.5, not at all; 1, always. A folder into which sbibm was installed will do in place of the wheel.
+With --check no method is trained: the simulators here are held against the reference draws, by prior draws that are weighted by their likelihood."""
+import argparse
+import bz2
+import io
+import math
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal, Normal
+
+from invnb.bench.samples import c2st
+from invnb.core import Data, as_matrix, no_bars, stream
+from invnb.methods.method import get_method
+
+
+@dataclass
+class Problem:
+    "Designs lie evenly in a cube; `draw` measures them, `log_likelihood` says how likely that was"
+    dx: int
+    reach: float                    # of the cube, from -reach to reach
+    draw: Callable                  # designs (n, dx), generator -> measurements (n, dy)
+    log_likelihood: Callable        # measurement (1, dy), designs (n, dx) -> (n,)
+
+    def prior(self, n, generator):
+        return self.reach * (2*torch.rand(n, self.dx, generator=generator) - 1)
+
+
+def normal(like: Tensor, generator) -> Tensor: return torch.randn(like.shape, generator=generator)
+
+
+# ---- two moons: a crescent of noise, and a fold ----
+
+def folded(x): return torch.stack([-(x[:, 0] + x[:, 1]).abs(), x[:, 1] - x[:, 0]], 1) / 2**.5
+
+def draw_moons(x, generator):
+    angle = math.pi * (torch.rand(len(x), generator=generator) - .5)
+    radius = .1 + .01*normal(angle, generator)
+    return folded(x) + torch.stack([radius*angle.cos() + .25, radius*angle.sin()], 1)
+
+def moons_likelihood(y, x):
+    place = y - folded(x) - torch.tensor([.25, 0.])
+    radius = place.norm(dim=1)
+    found = Normal(.1, .01).log_prob(radius) - radius.log()
+    return torch.where(place[:, 0] > 0, found, -torch.inf)
+
+
+# ---- gaussian mixture: one mean, and a deviation of 1 or of 0.1 ----
+
+def draw_mixture(x, generator):
+    wide = torch.rand(len(x), 1, generator=generator) < .5
+    return x + torch.where(wide, 1., .1) * normal(x, generator)
+
+def mixture_likelihood(y, x):
+    each = torch.stack([Normal(0., s).log_prob(y - x).sum(1) for s in (1., .1)])
+    return each.logsumexp(0)
+
+
+# ---- slcp: four points of a normal distribution whose mean and covariance the design sets ----
+
+def covariance(x):
+    s1, s2, rho = x[:, 2]**2, x[:, 3]**2, x[:, 4].tanh()
+    return torch.stack([s1**2 + 1e-6, rho*s1*s2, rho*s1*s2, s2**2 + 1e-6], 1).view(-1, 2, 2)
+
+def draw_slcp(x, generator):
+    z = torch.randn(len(x), 4, 2, generator=generator).double()
+    root = torch.linalg.cholesky(covariance(x.double()))
+    return (x[:, None, :2] + z @ root.mT).flatten(1).float()
+
+def slcp_likelihood(y, x):
+    points = MultivariateNormal(x[:, None, :2].double(), covariance(x.double())[:, None])
+    return points.log_prob(y.double().view(1, 4, 2)).sum(1).float()
+
+
+# ---- gaussian linear uniform: ten numbers, each with an error of variance 0.1 ----
+
+def draw_linear(x, generator): return x + .1**.5 * normal(x, generator)
+
+def linear_likelihood(y, x): return Normal(0., .1**.5).log_prob(y - x).sum(1)
+
+
+PROBLEMS = {"two_moons": Problem(2, 1., draw_moons, moons_likelihood),
+            "gaussian_mixture": Problem(2, 10., draw_mixture, mixture_likelihood),
+            "slcp": Problem(5, 3., draw_slcp, slcp_likelihood),
+            "gaussian_linear_uniform": Problem(10, 1., draw_linear, linear_likelihood)}
+
+
+# ---- what the wheel holds ----
+
+def opened(place: str):
+    "The folder `sbibm` in a wheel, or where it was installed"
+    path = Path(place)
+    root = zipfile.Path(path) if path.is_file() else path
+    for folder in (root / "sbibm", root):
+        if (folder / "tasks").is_dir(): return folder
+    raise SystemExit(f"{place}: expected the wheel of sbibm, or a folder with sbibm/tasks")
+
+def observed(folder, problem: str, number: int) -> tuple[Tensor, Tensor]:
+    "A measurement (1, dy), and reference draws (10,000, dx) of its posterior"
+    files = folder / "tasks" / problem / "files" / f"num_observation_{number}"
+    draws = bz2.decompress((files / "reference_posterior_samples.csv.bz2").read_bytes())
+    both = (files / "observation.csv").read_bytes(), draws
+    y, x = (as_matrix("sbibm", pd.read_csv(io.BytesIO(raw))).float() for raw in both)
+    return y, x
+
+
+# ---- the two tables ----
+
+def weighted(problem: Problem, y: Tensor, box: Tensor, n: int, most: int) -> tuple[Tensor, float]:
+    "Draws of the exact posterior, at most n, from `most` of the prior in a box; and their worth"
+    generator, found, masses, squares = stream("prior", problem.dx), [], [], []
+    for _ in range(most // 10**6):
+        x = box[0] + (box[1] - box[0]) * torch.rand(10**6, problem.dx, generator=generator)
+        log = problem.log_likelihood(y, x).double()
+        found.append(x[(log - log.max()).exp().multinomial(n, True, generator=generator)])
+        masses.append(log.logsumexp(0)); squares.append((2*log).logsumexp(0))
+    masses = torch.stack(masses)
+    worth = float((2*masses.logsumexp(0) - torch.stack(squares).logsumexp(0)).exp())
+    part = masses.softmax(0).multinomial(n, True, generator=generator)   # which million is it of?
+    few = max(10, int(worth / 4))                                        # hardly any comes twice
+    return torch.stack(found)[part, torch.arange(n)][:few], worth
+
+def check(folder, args):
+    for name in args.task:
+        for number in range(1, args.observations + 1):
+            y, reference = observed(folder, name, number)
+            box = torch.stack([reference.amin(0), reference.amax(0)])
+            x, worth = weighted(PROBLEMS[name], y, box, 1000, args.prior)
+            score = c2st(x, reference[:len(x)])
+            print(f"{name} {number}: c2st {score:.3f} of {len(x)} draws", flush=True)
+
+def scores(folder, args):
+    for name in args.task:
+        problem = PROBLEMS[name]
+        generator = stream("simulations", name, args.seed)
+        x = problem.prior(args.simulations, generator)
+        cube = problem.reach * torch.tensor([[-1.], [1.]]).expand(2, problem.dx)
+        data = Data(x, problem.draw(x, generator), cube)
+        options = {} if args.epochs is None else {"epochs": args.epochs}
+        table = {}
+        for method in args.methods:
+            learned = get_method(method, **options).fit(data, seed=args.seed, progress=False)
+            table[method] = {}
+            for number in range(1, args.observations + 1):
+                y, reference = observed(folder, name, number)
+                drawn = learned.posterior(y).sample(args.draws, args.seed)
+                table[method][number] = c2st(drawn, reference[:args.draws], args.seed)
+        found = pd.DataFrame(table).rename_axis(f"{name}, observation")
+        found.loc["mean"] = found.mean()
+        print(found.map("{:.3f}".format), end="\n\n", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", help="the wheel of sbibm, or where it was installed")
+    parser.add_argument("methods", nargs="*", default=["cinn"], help="default: cinn")
+    parser.add_argument("--task", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS))
+    parser.add_argument("--simulations", type=int, default=10_000)
+    parser.add_argument("--observations", type=int, default=10, help="how many of the ten")
+    parser.add_argument("--draws", type=int, default=10_000, help="for each observation")
+    parser.add_argument("--epochs", type=int, help="of the trainings; default: each method's own")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--check", action="store_true", help="of the simulators here")
+    parser.add_argument("--prior", type=int, default=10**7, help="draws of the prior, with --check")
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore", "targets: .* outside the measurements seen")
+    with no_bars(): (check if args.check else scores)(opened(args.folder), args)
+
+
+if __name__ == "__main__": main()
