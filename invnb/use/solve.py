@@ -130,9 +130,8 @@ def _out_of_reach(found:pd.DataFrame, wanted:Wanted) -> None:
     hard = chance < SMALL
     if not hard.any(): return
     i, many = hard.argmax(), f"{hard.sum()} of {len(wanted)} targets"
-    _warn(f"{wanted.place(int(i))}: met with a chance of {chance[i]:.1g} "
-          f"only; {many} have less than {SMALL:g}: no design reaches them, or the surrogate "
-          "knows too little")
+    _warn(f"{wanted.place(int(i))}: met with a chance of {chance[i]:.1g} only; {many} have less "
+          f"than {SMALL:g}: no design reaches them, or the surrogate knows too little")
 
 def _beyond_table(x:np.ndarray, bounds:np.ndarray, names:list[str], path:str) -> None:
     "Say which bounds are wider than the table by more than a tenth"
@@ -156,9 +155,7 @@ def _whole(option:str, text:str|int, least:int, most:int=2**63) -> int:
 
 # %% ../../nbs/use/01_solve.ipynb #d68bb3c5
 OWN = ("target", "rank", "predicted_error", "chance", "measured")     # columns of the output
-
 MOST = 100_000  # candidates a target
-
 CALLS = 15      # of the surrogate for each candidate: starts, steps
 
 def solve(data:list[str],             # files: none, a table, or designs and measurements
@@ -227,8 +224,8 @@ def solve(data:list[str],             # files: none, a table, or designs and mea
 # %% ../../nbs/use/01_solve.ipynb #f7c468d9
 def _asked_for(*texts:str|None) -> set[str]:
     "Names in --x and --y, which settle whether a first line of numbers holds names"
-    lists = [next(csv.reader([text], skipinitialspace=True)) for text in texts if text]
-    tokens = [token for tokens in lists for token in tokens]
+    split = lambda text: next(csv.reader([text], skipinitialspace=True))
+    tokens = [token for text in texts if text for token in split(text)]
     return {end.strip() for token in tokens for end in token.split(":") if end.strip()}
 
 def _one_core() -> AbstractContextManager[None]:
