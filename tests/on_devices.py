@@ -131,7 +131,8 @@ def test_the_accelerator_trains(device):
         train(net, lambda x, y: (net(x) - y).square().mean(), Data(x, x[:, :2]), epochs=3, progress=False)
         return torch.cat([p.flatten() for p in net.state_dict().values()])
     assert after(device).device == device
-    torch.testing.assert_close(after(device).cpu(), after("cpu"), rtol=0, atol=1e-5)
+    # three steps move a weight by some 4e-3; where a gradient is near zero, rounding was seen to move one by 2e-5
+    torch.testing.assert_close(after(device).cpu(), after("cpu"), rtol=0, atol=3e-4)
 
 
 # tasks
