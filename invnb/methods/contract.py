@@ -99,7 +99,7 @@ class Judged(NamedTuple):
     expected:Tensor      # (rows, dy) measurements, in the units of y
     shape:Tensor         # (rows, dy) see SurrogateNet.shape
 
-# %% ../../nbs/methods/01_contract.ipynb #f595b947
+# %% ../../nbs/methods/01_contract.ipynb #105ab80c
 def roomy(data:Data,    # what a surrogate will learn from
          ) -> Data:      # the same in double precision, where squares of errors need it
     "Errors are compared by squares, and single precision holds none below 1e-38 or above 1e38"
@@ -107,6 +107,7 @@ def roomy(data:Data,    # what a surrogate will learn from
     size = float(Misfit.of(data).scaled(data.y.double()).abs().amax())
     return data if size == 0 or 1e-10 < size < 1e10 else data.to(dtype=torch.float64)
 
+# %% ../../nbs/methods/01_contract.ipynb #f595b947
 class AnySurrogate(Model):
     "What every surrogate can be asked; subclasses are dataclasses with `build` and `learn`"
     net:SurrogateNet

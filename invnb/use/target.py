@@ -228,16 +228,18 @@ class Target(widgets.VBox):
         "Another choice of what a number means"
         for kind, slider in zip(self.kinds, self.sliders): slider.disabled = kind.value == ANY
 
-    def put(self,
-            y:Tensor,     # (dy,) measurement that is wanted
-           ) -> None:
-        "Another target; sliders for its numbers follow as far as they reach, bands disappear"
-        self.value, self.silent = y, True
-        if self.bands is not None: self.bands.remove()
-        else:
-            for slider, value in zip(self.sliders, y.tolist()):
-                slider.value = min(max(value, slider.min), slider.max)
-        self.silent = False
+# %% ../../nbs/use/03_target.ipynb #8e13ffc9
+@patch
+def put(self:Target,
+        y:Tensor,     # (dy,) measurement that is wanted
+       ) -> None:
+    "Another target; sliders for its numbers follow as far as they reach, bands disappear"
+    self.value, self.silent = y, True
+    if self.bands is not None: self.bands.remove()
+    else:
+        for slider, value in zip(self.sliders, y.tolist()):
+            slider.value = min(max(value, slider.min), slider.max)
+    self.silent = False
 
 # %% ../../nbs/use/03_target.ipynb #b60c30c2
 @patch
