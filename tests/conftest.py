@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-os.environ.setdefault('OMP_NUM_THREADS', '1')  # three tests run at a time: more threads would only fight
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # two tests run at a time: more threads would only fight
 
 settings.register_profile('fixed', derandomize=True, deadline=None, database=None, max_examples=30, print_blob=True,  # the same examples in every run
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much])
