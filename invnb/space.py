@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, cast
 import numpy as np
 import torch
 from fastcore.basics import patch
-from scipy.optimize import Bounds, LinearConstraint, milp
+import scipy
 from torch import Generator, Tensor
 if TYPE_CHECKING:
     import pandas as pd
@@ -328,8 +328,8 @@ def nearest_mixed(space:Space,              # whose bounds and values count
     free = np.r_[low, np.zeros(dx + extra)], np.r_[high, np.full(dx, np.inf), np.ones(extra)]
     cost = np.r_[np.zeros(dx), np.ones(dx), np.zeros(extra)]
     kind = np.r_[np.zeros(2 * dx), np.ones(extra)]
-    found = milp(cost, integrality=kind, bounds=Bounds(*free),
-                 constraints=LinearConstraint(np.array(rows), least, most))
+    found = scipy.optimize.milp(cost, integrality=kind, bounds=scipy.optimize.Bounds(*free),
+                 constraints=scipy.optimize.LinearConstraint(np.array(rows), least, most))
     return None if found.x is None else torch.from_numpy(found.x[:dx] * half)
 
 # %% ../nbs/ground/03_space.ipynb #51c3f781

@@ -9,7 +9,7 @@ __all__ = ['check_curves', 'reach', 'tail_reach', 'upper_quantile', 'ends', 'int
 import math
 
 import torch
-from scipy.special import stdtrit
+import scipy
 from torch import Generator, Tensor
 
 from .metrics import check_errors
@@ -86,7 +86,7 @@ def ends(e:Tensor,                   # (S, N, n) errors of seeds and targets
                 for part in (of_seeds, of_targets))
     rest = d - of_seeds[:, None] - of_targets + d.mean((0, 1))
     v_SN = rest.square().sum((0, 1))/max((S - 1)*(N - 1)*S*N, 1)
-    t_S, t_N = (float(stdtrit(max(n - 1, 1), (1 + level)/2)) for n in (S, N))
+    t_S, t_N = (float(scipy.special.stdtrit(max(n - 1, 1), (1 + level)/2)) for n in (S, N))
     once = ((v_S - v_SN).clamp(min=0) + v_N).sqrt()
     log = lambda l_N: ((v_S*t_S + v_N.sqrt()*l_N)/(v_S + v_N)*once).where(v_S + v_N > 0, 0)
     below, above = reach(of_targets, t_N) if N > 1 else (torch.zeros_like(mean),)*2

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Sequence
 
 import torch
-from scipy.special import stdtrit
+import scipy
 from torch import Tensor
 
 from .interval import check_curves, outwards, redraw, redrawn
@@ -68,7 +68,7 @@ def quantile_of_t(p:Tensor,       # (k,) probabilities
                   freedom:int,    # degrees of freedom
                  ) -> Tensor:     # (k,)
     "What the absolute value of Student's t exceeds with probability `p`"
-    return -torch.as_tensor(stdtrit(freedom, p.numpy()/2))
+    return -torch.as_tensor(scipy.special.stdtrit(freedom, p.numpy()/2))
 
 # %% ../../nbs/bench/02_paired.ipynb #2461b365
 def paired(a:list[Tensor],         # errors of one method: (N, k) for each seed, from `per_target`

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
+import scipy
 from torch import Tensor
 
 from ..core import stream
@@ -61,7 +61,7 @@ def likely_settings(z:Tensor,            # (n, d) designs; 1: a usual deviation
               for length in (.5, 1., 2., 4.) for noise in (1e-8, 1e-3)]
     box = [(math.log(.02), math.log(100))] * d + [(math.log(1e-12), 0.)]
     first = min(starts, key=lambda start: height(start)[0])
-    found = minimize(height, first, jac=True, method="L-BFGS-B", bounds=box,
+    found = scipy.optimize.minimize(height, first, jac=True, method="L-BFGS-B", bounds=box,
                      options=dict(maxiter=steps))
     return torch.from_numpy(found.x)
 

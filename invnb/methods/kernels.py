@@ -13,7 +13,7 @@ from typing import Callable
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
+import scipy
 from torch import Tensor
 
 # %% ../../nbs/methods/01_kernels.ipynb #df5fec1d
@@ -135,7 +135,7 @@ def descend(height:Callable[[Tensor], Tensor],   # of settings; infinite where t
         with torch.enable_grad(): value = height(settings)
         if not value.isfinite(): return 1e10, np.zeros_like(values)
         return float(value.detach()), torch.autograd.grad(value, settings)[0].numpy()
-    found = minimize(fall, start, jac=True, method="L-BFGS-B", bounds=box,
+    found = scipy.optimize.minimize(fall, start, jac=True, method="L-BFGS-B", bounds=box,
                      options=dict(maxiter=steps))
     return float(found.fun), found.x
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from fastcore.basics import patch
-from scipy.optimize import minimize
+import scipy
 from torch import Generator, Tensor, nn
 
 from ..core import as_matrix, stream
@@ -268,7 +268,7 @@ def map(self:Posterior,
         return float(value.detach()), slope.flatten().double().cpu().numpy()
     flat = lambda t: t.flatten().double().cpu().numpy()
     box = list(zip(flat(low), flat(high)))
-    found = minimize(descent, flat(z), jac=True, method="L-BFGS-B", bounds=box,
+    found = scipy.optimize.minimize(descent, flat(z), jac=True, method="L-BFGS-B", bounds=box,
                      options=dict(maxiter=100))
     ends = net.x_scale.inverse(torch.as_tensor(found.x).to(z).view_as(z))
     every = torch.cat([x, ends.clamp(net.bounds[0], net.bounds[1])])

@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 import numpy as np
 import torch
-from scipy.optimize import least_squares
+import scipy
 from torch import Generator, Tensor, nn
 
 from ..core import Data, check_count, progress_bar, stream
@@ -153,7 +153,7 @@ def least_squares_search(simulate:Callable[[Tensor], Tensor],  # (n, dx) -> (n, 
     def jacobian(u:np.ndarray) -> np.ndarray:
         h = np.where(u > 0, -difference, difference)
         return np.nan_to_num((missed(u + np.diag(h)) - residual(u)) / h[:, None]).T
-    found = least_squares(residual, u, jacobian, bounds=(-1, 1), method='trf')
+    found = scipy.optimize.least_squares(residual, u, jacobian, bounds=(-1, 1), method='trf')
     return design(found.x[None])[0]
 
 # %% ../../nbs/methods/11_search.ipynb #c62f3ad4

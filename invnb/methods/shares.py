@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 import torch
-from scipy.optimize import nnls
+import scipy
 from torch import Tensor, nn
 
 from ..core import Data
@@ -77,7 +77,7 @@ def best_shares(expected:Tensor,   # (members, n) what each expects of rows it d
     A, b = expected.T.double().cpu().numpy(), y.double().cpu().numpy()
     together = 1e3 * (1e-300 + np.abs(A).max()) * len(b)**.5       # so much does their sum count
     A, b = np.vstack([A, np.full((1, A.shape[1]), together)]), np.append(b, together)
-    found = torch.from_numpy(nnls(A, b)[0]).to(expected)
+    found = torch.from_numpy(scipy.optimize.nnls(A, b)[0]).to(expected)
     return found / found.sum()
 
 # %% ../../nbs/methods/01_shares.ipynb #71b8ea57
