@@ -16,7 +16,7 @@ from invnb.bench.store import Record, read_record, read_records, write_record
 from invnb.core import Data, stream
 from invnb.files import Lock, read_file, tensor_header, write_atomic
 from invnb.methods.descent import AdamSearch
-from invnb.methods.method import Method, get_method, load_method
+from invnb.methods.method import Proposer, get_method, load_method
 from invnb.methods.network import Network
 from invnb.methods.neural_adjoint import NeuralAdjoint, rank_apart
 from invnb.methods.process import GaussianProcess
@@ -188,11 +188,11 @@ def test_candidates_asked_for_twice_at_once(tmp_path, monkeypatch):
     "the second is refused while the first is at work, and the file of the first is whole"
     method, targets, path = RandomSearch().fit(small(), progress=False), small().y.numpy(), tmp_path/"x.npy"
     want = np.array(propose_to_file(method, targets, tmp_path/"other.npy", block=10, progress=False))
-    inside, go, real = threading.Event(), threading.Event(), Method.propose
+    inside, go, real = threading.Event(), threading.Event(), Proposer.propose
     def slow(self, *args):
         inside.set(); go.wait(30)
         return real(self, *args)
-    monkeypatch.setattr(Method, "propose", slow)
+    monkeypatch.setattr(Proposer, "propose", slow)
     first = threading.Thread(target=lambda: propose_to_file(method, targets, path, block=10, progress=False))
     first.start(); inside.wait(30)
     with pytest.raises(ValueError, match="x.npy is being written by another process"): propose_to_file(method, targets, path, block=10, progress=False)

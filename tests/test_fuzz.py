@@ -13,7 +13,7 @@ from invnb.use.columns import pick_columns
 from invnb.use.table import read_table, read_tables
 from invnb.bench.store import Record, read_record, read_records, write_record
 from invnb.core import Data, stream
-from invnb.methods.method import Method, load_method
+from invnb.methods.method import Proposer, load_method
 from invnb.methods.neural_adjoint import NeuralAdjoint
 from invnb.methods.cinn import CINN
 from invnb.methods.search import RandomSearch
@@ -575,15 +575,15 @@ def test_unfinished_candidates(models, tmp_path):
     class Stop(Exception): pass
     calls = []
     path.unlink()
-    propose = Method.propose
+    propose = Proposer.propose
     try:
         def once(self, *args):
             if len(calls) == 2: raise Stop
             calls.append(1)
             return propose(self, *args)
-        Method.propose = once
+        Proposer.propose = once
         with pytest.raises(Stop): propose_to_file(method, targets, path, n=2, block=10, progress=False)
-    finally: Method.propose = propose
+    finally: Proposer.propose = propose
     part, text = unfinished.read_bytes(), note.read_bytes()
     for number in range(200):
         unfinished.write_bytes(damaged(part, number) if number % 2 else part); note.write_bytes(damaged(text, number) if number % 4 < 3 else text)
