@@ -71,6 +71,8 @@ from .methods.cinn import CINN
 from .methods.flow_matching import FlowMatching
 from .methods.search import (
     RandomSearch, RankedSearch, GeneticSearch, least_squares_search, DirectSearch)
+
+# %% ../nbs/index.ipynb #a11b0002
 from .bench.metrics import best_of, per_target, r_T, simulations_to, solved_within
 from .bench.paired import holm, paired
 from .bench.interval import interval
@@ -82,6 +84,7 @@ from .bench.ranking import ranking
 from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, uniformity
 from .bench.samples import c2st, expected_coverage, squared_mmd, tarp
 
+# %% ../nbs/index.ipynb #a11b0003
 _all_ = [
     'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry',
     'no_bars', 'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize', 'train',
