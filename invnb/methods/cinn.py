@@ -47,9 +47,9 @@ class Flow(Block):
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
         return -self.flow(c).log_prob(x).mean()
 
-    def draw(self, c:Tensor, generator:Generator) -> Tensor:
-        z = torch.randn(len(c), self.features, generator=generator).to(c)
-        return self.flow(c).transform.inv(z)
+    def draw(self, c:Tensor, rows:Tensor, generator:Generator) -> Tensor:
+        z = torch.randn(len(rows), self.features, generator=generator).to(c)
+        return self.flow(c[rows]).transform.inv(z)
 
 # %% ../../nbs/methods/09_cinn.ipynb #3016729c
 @patch
@@ -65,13 +65,8 @@ def log_prob(self:Flow,
 @dataclass
 class CINN(Generative):
     "Draws from a conditional flow (Ardizzone et al. 2019), here of splines (Durkan et al. 2019)"
-    redraws = 20      # its numbers fit each other: one moved to the border would spoil the others
-    transforms:int=3                        # changes of variables, one after the other
-    hidden:tuple[int, ...]=(256, 256, 256)  # widths of the networks that place the knots
-    bins:int=16                             # pieces of a spline
-    epochs:int=200                          # passes over the training rows
-    batch:int=128                           # rows a step
-    lr:float=2e-3                           # highest learning rate
+    transforms:int=3     # changes of variables, one after the other
+    bins:int=16          # pieces of a spline
 
-    def block(self, features:int, context:int) -> Flow:
-        return Flow(features, context, self.transforms, self.hidden, self.bins)
+    def block(self, features:int, context:int, hidden:Sequence[int]) -> Flow:
+        return Flow(features, context, self.transforms, hidden, self.bins)

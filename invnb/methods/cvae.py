@@ -8,7 +8,7 @@ __all__ = ['CVAEBlock', 'CVAE']
 # %% ../../nbs/methods/07_cvae.ipynb #a42b6e33
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from fastcore.basics import patch
@@ -31,14 +31,8 @@ class CVAEBlock(Block):
         super().__init__()
         self.latent = latent
         self.encoder = mlp([features + context, *hidden, 2*latent])
-        self.decoder = mlp([latent + context, *hidden, features])
-        self.log_noise = nn.Parameter(torch.full((features,), -1.))
-
-    @property
-    def noise(self) -> Tensor:
-        "Deviation of the noise, one number a column"
-        # held above 1e-3: the bound has no maximum where a column is a function of the rest
-        return self.log_noise.exp().clamp_min(1e-3)
+        self.decoder = mlp([latent + context, *hidden, 2*features])
+        self.seen = 0                   # batches of the training
 
     def posterior(self,
                   x:Tensor,                  # (n, features)
@@ -49,40 +43,43 @@ class CVAEBlock(Block):
         return mean, log_width.clamp(-8, 3).exp()
 
     def decode(self,
-               z:Tensor,    # (n, latent)
-               c:Tensor,    # (n, context)
-              ) -> Tensor:  # (n, features)
-        "The design that the latent stands for, without noise"
-        return self.decoder(torch.cat([z, c], 1))
+               z:Tensor,                  # (n, latent)
+               c:Tensor,                  # (n, context)
+              ) -> tuple[Tensor, Tensor]: # (n, features) each
+        "Mean and deviation of the design p(x | z, c)"
+        mean, log_noise = self.decoder(torch.cat([z, c], 1)).chunk(2, 1)
+        # at least 1e-3: the bound has no maximum where a column is a function of the rest
+        return mean, log_noise.clamp(math.log(1e-3), 3).exp()
 
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
         mean, width = self.posterior(x, c)
         z = mean + width * torch.randn(mean.shape, generator=generator).to(mean)
-        misfit = (x - self.decode(z, c)) / self.noise
-        unlikely = (misfit.square()/2 + self.noise.log() + math.log(2*math.pi)/2).sum(1) # -log N(x)
-        divergence = ((mean.square() + width.square() - 1)/2 - width.log()).sum(1)       # KL
-        return (unlikely + divergence).mean()
+        centre, noise = self.decode(z, c)
+        unlikely = (((x - centre) / noise).square()/2 + noise.log() + math.log(2*math.pi)/2).sum(1)
+        divergence = ((mean.square() + width.square() - 1)/2 - width.log()).sum(1)   # KL
+        self.seen += self.training
+        weight = min(1., self.seen / max(1, self.planned / 4)) if self.training else 1.
+        return (unlikely + weight * divergence).mean()     # unlikely: -log p(x | z, c)
 
-    def draw(self, c:Tensor, generator:Generator) -> Tensor:
-        return self.decode(torch.randn(len(c), self.latent, generator=generator).to(c), c)
+    def draw(self, c:Tensor, rows:Tensor, generator:Generator) -> Tensor:
+        z = torch.randn(len(rows), self.latent, generator=generator).to(c)
+        centre, noise = self.decode(z, c[rows])
+        return centre + noise * torch.randn(centre.shape, generator=generator).to(c)
 
 # %% ../../nbs/methods/07_cvae.ipynb #b9fd61f1
 @patch(as_prop=True)
 def no_density(self:CVAEBlock) -> str:
     "Why there is no `log_prob`"
-    return ("it is an integral over the latent, and draws are decoded without noise; "
-            "MDN, CINN and FlowMatching have one")
+    return "it is an integral over the latent; MDN, CINN and FlowMatching have one"
 
 # %% ../../nbs/methods/07_cvae.ipynb #184ea6a2
 @register_method("cvae")
 @dataclass
 class CVAE(Generative):
     "Designs decoded from the target and a normal latent (Sohn et al. 2015, Ma et al. 2019)"
-    hidden:tuple[int, ...]=(128, 128, 128)  # widths of encoder and decoder
-    latent:int|None=None                    # numbers that a target leaves open; default: a design's
-    epochs:int=250                          # passes over the training rows
-    batch:int=256                           # rows a step
-    lr:float=8e-3                           # highest learning rate
+    widths = (64, 64, 64), (128, 128, 128)
+    latent:int|None=None                # numbers that a target leaves open; default: a design's
+    lr:float=field(default=6e-3, kw_only=True)    # highest learning rate
 
-    def block(self, features:int, context:int) -> CVAEBlock:
-        return CVAEBlock(features, context, self.latent or features, self.hidden)
+    def block(self, features:int, context:int, hidden:Sequence[int]) -> CVAEBlock:
+        return CVAEBlock(features, context, self.latent or features, hidden)

@@ -60,40 +60,21 @@ class GaussianMixture(Block):
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
         return -self.log_prob(x, c).mean()
 
-    def draw(self, c:Tensor, generator:Generator) -> Tensor:
-        weights, centres, L = self.parts(c)
-        u = torch.rand(len(c), 1, generator=generator).to(c)
-        chosen = (u > weights.exp().cumsum(1)).sum(1).clamp_max(self.shape[0] - 1)
-        rows = torch.arange(len(c), device=c.device)
-        z = torch.randn(len(c), self.shape[1], 1, generator=generator).to(c)
+    def draw(self, c:Tensor, rows:Tensor, generator:Generator) -> Tensor:
+        weights, centres, L = self.parts(c)                # the network runs once for each row of c
+        u = torch.rand(len(rows), 1, generator=generator).to(c)
+        chosen = (u > weights.exp().cumsum(1)[rows]).sum(1).clamp_max(self.shape[0] - 1)
+        z = torch.randn(len(rows), self.shape[1], 1, generator=generator).to(c)
         moved = torch.linalg.solve_triangular(L[rows, chosen], z, upper=False)
         return centres[rows, chosen] + moved[..., 0]
-
-# %% ../../nbs/methods/06_mdn.ipynb #d7bd0913
-@patch
-def draws(self:GaussianMixture,
-          c:Tensor,             # (m, context)
-          rows:Tensor,          # (n,) which row of c is given, for each draw
-          generator:Generator,  # of the draws
-         ) -> Tensor:           # (n, features)
-    "Draws for chosen rows of `c`; the network runs once for each row"
-    weights, centres, L = self.parts(c)
-    u = torch.rand(len(rows), 1, generator=generator).to(c)
-    chosen = (u > weights.exp().cumsum(1)[rows]).sum(1).clamp_max(self.shape[0] - 1)
-    z = torch.randn(len(rows), self.shape[1], 1, generator=generator).to(c)
-    moved = torch.linalg.solve_triangular(L[rows, chosen], z, upper=False)
-    return centres[rows, chosen] + moved[..., 0]
 
 # %% ../../nbs/methods/06_mdn.ipynb #0477ac50
 @register_method("mdn")
 @dataclass
 class MDN(Generative):
     "Draws from a mixture of Gaussians with full covariances (Bishop 1994)"
+    widths = (128, 128), (256, 256, 256)
     components:int=64                  # Gaussians
-    hidden:tuple[int, ...]=(128, 128)  # widths of the hidden layers
-    epochs:int=100                     # passes over the training rows
-    batch:int=128                      # rows a step
-    lr:float=2e-3                      # highest learning rate
 
-    def block(self, features:int, context:int) -> GaussianMixture:
-        return GaussianMixture(features, context, self.components, self.hidden)
+    def block(self, features:int, context:int, hidden:Sequence[int]) -> GaussianMixture:
+        return GaussianMixture(features, context, self.components, hidden)
