@@ -77,7 +77,7 @@ def no_density(self:CVAEBlock) -> str:
 @dataclass
 class CVAE(Generative):
     "Designs decoded from the target and a normal latent (Sohn et al. 2015, Ma et al. 2019)"
-    widths = (64, 64, 64), (128, 128, 128)
+    widths = (128, 128, 128), (64, 64, 64)
     latent:int|None=None                # numbers that a target leaves open; default: a design's
     lr:float=field(default=6e-3, kw_only=True)    # highest learning rate
 

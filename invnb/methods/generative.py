@@ -220,10 +220,10 @@ class Generative(Drawing):
     "An inverse model that draws; a subclass is a dataclass with a `block`"
     counts_first:ClassVar[bool] = True    # whole-number columns get a block of their own
     longest:ClassVar[int|None] = 32       # a y with more columns is summarised by so many numbers
-    widths:ClassVar[Sequence[tuple[int, ...]]] = ((64, 64), (256, 256, 256))   # that are tried
+    widths:ClassVar[Sequence[tuple[int, ...]]] = ((256, 256, 256), (64, 64))   # that are tried
 
     hidden:tuple[int, ...]|None = None  # widths of the hidden layers; None: the better of two
-    epochs:int = 200                    # passes over the training rows, at most
+    epochs:int = 100                    # passes over the training rows, at most
     batch:int = 128                     # rows a step
     lr:float = 2e-3                     # highest learning rate
     members:int = 1                     # networks that are pooled
@@ -250,7 +250,9 @@ class Generative(Drawing):
         out = float(((data.x < low) | (data.x > high)).any(1).float().mean())
         if out > .01: warnings.warn(f"fit: {out:.0%} of the designs lie outside the bounds; no draw "
                                     "will, and what a posterior says holds inside", stacklevel=3)
-        found = [trained(self, data, hidden, seed, progress)
-                 for hidden in (self.widths if self.hidden is None else [self.hidden])]
+        found = []
+        for hidden in self.widths if self.hidden is None else [self.hidden]:
+            found.append(trained(self, data, hidden, seed, progress))
+            if len(found[-1][2]["valid"]) >= .85 * self.epochs: break   # it had not learned all
         valid = lambda one: min(one[2]["valid"], default=0.)
         self.sizes, self.net, self.history = min(found, key=valid)

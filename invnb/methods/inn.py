@@ -124,7 +124,7 @@ def no_density(self:InvertibleNet) -> str:
 class INN(Generative):
     "Draws by running an invertible network backwards (Ardizzone et al. 2019)"
     counts_first, longest = False, None
-    widths = (64, 64), (128, 128)
+    widths = (128, 128), (64, 64)
     blocks:int=3          # of two couplings and a shuffle
     latent:int=2          # numbers that stand for what the measurement does not tell
     padding:int=4         # zeros beyond the wider side

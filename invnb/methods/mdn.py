@@ -73,7 +73,7 @@ class GaussianMixture(Block):
 @dataclass
 class MDN(Generative):
     "Draws from a mixture of Gaussians with full covariances (Bishop 1994)"
-    widths = (128, 128), (256, 256, 256)
+    widths = (256, 256, 256), (128, 128)
     components:int=64                  # Gaussians
 
     def block(self, features:int, context:int, hidden:Sequence[int]) -> GaussianMixture:
