@@ -116,7 +116,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "run check_method check_task check_names": "tests/test_contracts.py calls them for every task and method",
     "OfficialNet official_net read_weights from_official bundled bundled_files": "they load files: tests/test_fuzz.py",
     "held_out_spectra cst_spectra": "measured data: their notebooks compare the solver with them",
-    "register_task register_method task_registry method_registry Block FrozenNet Part Model Learner Proposer": "bases and registries, exercised by all that is built on them",
+    "register_task register_method task_registry method_registry Block Drawing FrozenNet Part Model Learner Proposer": "bases and registries, exercised by all that is built on them",
     "revived defined_classes": "load_method, which is exercised, calls them",
     "ranking_markdown": "text around `standing`, which is exercised",
     "metamaterial": "get_task makes it, with its options in its notebook",
@@ -343,7 +343,7 @@ def table_of(rows=40, dx=2, dy=1, seed=0):
     x = uniform(seed, rows, dx)
     return Data(x, torch.cat([x.sum(1, keepdim=True).sin(), x.prod(1, keepdim=True), x[:, :1]], 1)[:, :dy])
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "plateau"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "plateau", "patient"])
 def test_train(schedule):
     data = table_of()
     before = kept([data.x, data.y, data.valid])
@@ -353,7 +353,34 @@ def test_train(schedule):
         return net.state_dict(), history, float((net(data.held[0]) - data.held[1]).square().mean())
     (a, history, valid), (b, *_), (c, *_) = fit(1), fit(1), fit(2)
     assert equal(dict(a), dict(b)) and not equal(dict(a), dict(c)) and equal([data.x, data.y, data.valid], before)
-    assert {k: len(v) for k, v in history.items()} == dict(train=4, valid=4) and math.isclose(valid, min(history["valid"]), rel_tol=1e-5)        # the best checkpoint is kept
+    assert all(len(v) == 4 or schedule == "patient" and 2 <= len(v) <= 4 for v in history.values()) and math.isclose(valid, min(history["valid"]), rel_tol=1e-5)        # the best checkpoint is kept
+
+@given(st.integers(1, 60), seeds)
+def test_average(steps, seed):
+    "The mean lies between the smallest and the largest of what it was shown, and is lent, not given"
+    with seeded(): line = torch.nn.Linear(1, 1, bias=False)
+    values = normal(seed, steps)
+    average = Average(line)
+    for value in values:
+        line.weight.data.fill_(value)
+        average.step()
+    with average.used(): mean = line.weight.item()
+    assert values.min() - 1e-5 <= mean <= values.max() + 1e-5 and line.weight.item() == values[-1].item()
+
+@given(st.integers(1, 60), st.integers(1, 5), seeds)
+def test_patient(epochs, steps, seed):
+    "It ends by itself, turns once, and holds no rate above the highest"
+    with seeded(): line = torch.nn.Linear(1, 1)
+    losses, turned, rates = normal(seed, epochs), 0, []
+    optimizer = torch.optim.Adam(line.parameters(), .5)
+    patient = Patient(line, optimizer, epochs, steps)
+    for epoch in range(epochs):
+        for _ in range(steps):
+            patient.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+        turned += patient.turns(float(losses[epoch]))
+        if patient.done: break
+    assert patient.done and turned == 1 and 0 <= min(rates) and max(rates) <= .5 and epoch + 1 <= epochs
 
 def test_train_together():
     "To rounding what `train` gives to each"
@@ -1357,40 +1384,43 @@ def test_grid_step(n, step, seed):
     assert math.isclose(pure(grid_step, places*step), step, rel_tol=1e-3)
     assert grid_step(normal(seed, n*3)) == 0. and grid_step(torch.ones(n)) == 0.
 
-BLOCKS = {"mixture": lambda f, c: GaussianMixture(f, c, 3, (4,)), "cvae": lambda f, c: CVAEBlock(f, c, 2, (4,)), "flow": lambda f, c: Flow(f, c, 1, (4,), 3), "velocity": lambda f, c: VelocityField(f, c, (4,), 3), "invertible": lambda f, c: InvertibleNet(f, c, 2, 1, 1, (4,), .05, 2)}
+BLOCKS = {"mixture": lambda f, c: GaussianMixture(f, c, 3, (4,)), "cvae": lambda f, c: CVAEBlock(f, c, 2, (4,)), "flow": lambda f, c: Flow(f, c, 1, (4,), 3), "velocity": lambda f, c: VelocityField(f, c, (4,), 3), "invertible": lambda f, c: InvertibleNet(f, c, 2, 1, 1, (4,), .05), "members": lambda f, c: Members([Flow(f, c, 1, (4,), 3) for _ in range(2)])}
 
 @pytest.mark.parametrize("kind", BLOCKS)
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 5), seeds)
 def test_blocks(kind, features, context, n, seed):
-    "What every block of a generative method promises: a scalar loss with a gradient, and one draw for each condition"
+    "What every block of a generative method promises: a scalar loss with a gradient, and a draw for each of the rows that are given"
     with seeded(stream(seed)): block = BLOCKS[kind](features, context)
     x, c = normal(seed, n, features), normal(seed + 1, n, context)
     loss = pure(lambda x, c: block.loss(x, c, stream(seed)).detach(), x, c)
     assert loss.shape == () and loss.isfinite()
     block.loss(x, c, stream(seed)).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in block.parameters())
-    with torch.no_grad(): drawn = pure(lambda c: block.draw(c, stream(seed)), c)
-    assert drawn.shape == (n, features) and drawn.isfinite().all()
+    rows = torch.arange(n).repeat(2)
+    with torch.no_grad(): drawn = pure(lambda c: block.draw(c, rows, stream(seed)), c)
+    assert drawn.shape == (2*n, features) and drawn.isfinite().all()
     if kind == "invertible":
         with torch.no_grad(): assert torch.allclose(block.back(block(x))[:, :features], x, atol=1e-3)
-        assert torch.allclose(bidirectional_loss(block, x, c, stream(seed)), loss) and equal(self_checked_draw(block, c, stream(seed)).detach(), drawn)
+        assert torch.allclose(bidirectional_loss(block, x, c, stream(seed)), loss)
     if kind == "mixture":
         weights, centres, L = (part.detach() for part in block.parts(c))
         each = torch.distributions.MultivariateNormal(centres, precision_matrix=L.mT @ L + 1e-7*torch.eye(features)).log_prob(x[:, None])
         assert torch.allclose(block.log_prob(x, c).detach(), (weights + each).logsumexp(1), atol=1e-2, rtol=1e-2)
-    if kind in ("mixture", "flow", "velocity"):
+    if kind in ("mixture", "flow", "velocity", "members"):
         rowwise(lambda x: block.log_prob(x, c[:1].expand(len(x), -1)).detach(), x, (), shuffle(seed, n), tol=1e-4)
         slope, = torch.autograd.grad(block.log_prob(x.requires_grad_(), c).sum(), x)
         x.requires_grad_(False)
         assert slope.shape == x.shape and slope.isfinite().all()
     else: assert "density" not in block.no_density and block.no_density
-    rows = torch.arange(n).repeat(2)
-    with torch.no_grad(): many = pure(lambda c: block_draws(block, c, rows, stream(seed)), c)
-    assert many.shape == (2*n, features) and many.isfinite().all()
     if kind == "velocity":
         with torch.no_grad(): both = velocity_and_divergence(block, x, .5, c, False)
         assert both.shape == (n, features + 1) and torch.allclose(both[:, :-1], block(x, torch.full((n, 1), .5), c).detach(), atol=1e-6)
     if kind == "velocity": assert rowwise(lambda x: block(x, torch.full((len(x), 1), .5), c[:1].expand(len(x), -1)).detach(), x, (features,), shuffle(seed, n)).isfinite().all()
+
+@given(st.integers(2, 200), seeds)
+def test_uneven_times(n, seed):
+    t = uneven_times(n, stream(seed))
+    assert t.shape == (n, 1) and ((0 <= t) & (t < 1)).all() and (t[n//2:] <= .999001).all() and equal(t, uneven_times(n, stream(seed)))
 
 @given(st.integers(1, 30), seeds)
 def test_runge_kutta(steps, seed):
@@ -1423,8 +1453,10 @@ def test_posterior(counts, n, seed):
     with torch.no_grad(): plain = log_density(method.net, x, p.c)
     assert torch.allclose(found, plain - math.log(p.acceptance), atol=1e-4)
     assert (p.log_prob(x + 1e3) == -math.inf).all()
-    with torch.no_grad(): wherever = net_draws(method.net, p.c, n, stream(seed))
-    assert wherever.shape == (n, 3)
+    with torch.no_grad(): wherever, inside = method.net.once(p.c, torch.zeros(n, dtype=torch.long), stream(seed))
+    assert wherever.shape == (n, 3) and inside.shape == (n,)
+    with torch.no_grad(): moved, inside = method.net.draw(y.expand(n, -1), stream(seed), 3)
+    assert moved.shape == (n, 3) and ((moved >= method.net.bounds[0]) & (moved <= method.net.bounds[1])).all() and inside.shape == (n,)
     if counts:
         first, step, last = method.net.grid[:, 0]
         k = (first + step*torch.arange(int(last) + 1))[:, None].expand(-1, 3)
@@ -1938,9 +1970,9 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "draw_flights draw_metamaterial draw_arm draw_shell draw_sine draw_stack draw_spectra plot_ranks legend": "they draw what a search or a task has given",
     "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
     "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",
-    "on_values block_draws net_draws log_mass log_density on_grid Posterior Posterior.inside runge_kutta velocity_and_divergence logits trained_classifiers": "pieces of a posterior and of a judge: posterior, log_prob and c2st check",
+    "on_values log_mass log_density on_grid Posterior Posterior.inside runge_kutta velocity_and_divergence logits trained_classifiers": "pieces of a posterior and of a judge: posterior, log_prob and c2st check",
     "compare checksum Record check_record check_counts CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
-    "shifted_spline grid_step kernel mmd bidirectional_loss self_checked_draw error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
+    "shifted_spline grid_step kernel mmd bidirectional_loss trained error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
     "Search Till.__call__ same_rows CountingSimulator.entries Loop.note Loop.hear Loop.share": "what a method has bought",
