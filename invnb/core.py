@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, SupportsIndex, TypeVar, cast
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 from tqdm.auto import tqdm
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Data:
                      valid:ArrayLike|None=None, x_names:tuple[str, ...]|None=None,
                      y_names:tuple[str, ...]|None=None, same_unit:bool=False,
                      turns:ArrayLike|None=None) -> None: ...
+        def to(self, device:str|torch.device|None=None, dtype:torch.dtype|None=None) -> "Data": ...
 
     def __post_init__(self) -> None:
         given_x, given_y = _upright(self.x), _upright(self.y)
@@ -178,12 +180,7 @@ class Data:
         if space and not names["x_names"]: names["x_names"] = space.names
         if _is_frame(box) and names["x_names"]: box = _in_order(box, names["x_names"])
         bounds = torch.stack([x.amin(0), x.amax(0)]) if box is None else as_bounds(box, x.shape[1])
-        group = same_design(x)
-        valid = held_out(int(group.max()) + 1)[group.cpu()]
-        if self.valid is not None: valid = _mask(self.valid, len(x))
-        if valid.all():
-            raise ValueError("x: expected at least 2 different designs, one to train and one to "
-                             f"validate, got one {len(x)} times")
+        valid = _two_sides(self.valid, x)
         kept = dict(x=x, y=y.to(x.device), bounds=bounds.to(x), valid=valid.to(x.device),
                     turns=_turns(self.turns, y.shape[1]).to(x.device))
         object.__setattr__(self, "space", space)
@@ -199,18 +196,6 @@ class Data:
     def held(self) -> tuple[Tensor, Tensor]:
         "Designs and measurements that are held out"
         return self.x[self.valid], self.y[self.valid]
-
-    def to(self,
-           device:str|torch.device|None=None,  # default: where it is
-           dtype:torch.dtype|None=None,        # default: as it is
-          ) -> 'Data':
-        "The same rows elsewhere, or in another precision"
-        def move(t:Tensor) -> Tensor: return t.to(device or t.device, dtype or t.dtype)
-        x, y, bounds = map(move, (self.x, self.y, self.bounds))
-        if x.dtype == torch.float32: _warn_rounded("x", self.x); _warn_rounded("y", self.y)
-        valid = self.valid.to(x.device)
-        box = self.space or bounds
-        return Data(x, y, box, valid, self.x_names, self.y_names, self.same_unit, self.turns)
 
     def __repr__(self) -> str:
         return (f"Data({len(self)} rows, {int(self.valid.sum())} of them held out; "
@@ -262,6 +247,17 @@ def _turns(given:Any, dy:int) -> Tensor:
     raise ValueError(f"turns: expected ({dy},) numbers above 0, infinity for what is no angle, "
                      f"got {given!r}")
 
+# %% ../nbs/ground/00_core.ipynb #06b4e911
+def _two_sides(given:Any, x:Tensor) -> Tensor:
+    "The rows to validate with: as they were given, or else by chance, all rows of a design alike"
+    group = same_design(x)
+    valid = held_out(int(group.max()) + 1)[group.cpu()]
+    if given is not None: valid = _mask(given, len(x))
+    if valid.all():
+        raise ValueError("x: expected at least 2 different designs, one to train and one to "
+                         f"validate, got one {len(x)} times")
+    return valid
+
 def _mask(valid:Any, n:int) -> Tensor:
     mask = torch.tensor(np.asarray(valid)) if not isinstance(valid, Tensor) else valid
     if mask.shape != (n,) or mask.dtype != torch.bool:
@@ -299,6 +295,20 @@ def held_out(n:int,           # rows, or groups of rows
     mixed = torch.randperm(n, generator=stream("held out", n))
     mask[mixed[:max(1, round(share*n))]] = True
     return mask
+
+# %% ../nbs/ground/00_core.ipynb #937e0752
+@patch
+def to(self:Data,
+       device:str|torch.device|None=None,  # default: where it is
+       dtype:torch.dtype|None=None,        # default: as it is
+      ) -> Data:
+    "The same rows elsewhere, or in another precision"
+    def move(t:Tensor) -> Tensor: return t.to(device or t.device, dtype or t.dtype)
+    x, y, bounds = map(move, (self.x, self.y, self.bounds))
+    if x.dtype == torch.float32: _warn_rounded("x", self.x); _warn_rounded("y", self.y)
+    valid = self.valid.to(x.device)
+    box = self.space or bounds
+    return Data(x, y, box, valid, self.x_names, self.y_names, self.same_unit, self.turns)
 
 # %% ../nbs/ground/00_core.ipynb #db87d9d1
 _Maker = TypeVar("_Maker", bound=Callable[..., Any])

@@ -9,9 +9,10 @@ __all__ = ['Encoding']
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 from typing_extensions import Self
 
@@ -28,6 +29,13 @@ class Encoding:
     periods:Sequence[Sequence[float]]=()            # column of x, a full turn
     turns:Sequence[Sequence[float]]=()              # column of y, a full turn
 
+    if TYPE_CHECKING:                               # see below
+        def features(self, x:Tensor) -> tuple[Tensor, Tensor]: ...
+        def encode(self, y:Tensor) -> Tensor: ...
+        def decode(self, z:Tensor) -> Tensor: ...
+        def spread(self, v:Tensor) -> Tensor: ...
+        def data(self, given:Data) -> Data: ...
+
     @classmethod
     def of(cls, data:Data,       # whose space and turns count
           ) -> Self|None:        # None: all columns are numbers
@@ -40,76 +48,90 @@ class Encoding:
         if not (choices or periods or angles): return None
         return cls(data.x.shape[1], data.y.shape[1], choices, periods, angles)
 
-    def features(self, x:Tensor,                # (n, dx) designs
-                ) -> tuple[Tensor, Tensor]:     # (n, df) what is seen; (n, df) its slopes
-        "Designs as a surrogate sees them, each feature of a single column"
-        words = {int(j): int(k) for j, k in self.choices}
-        full = {int(j): turn for j, turn in self.periods}
-        found, slopes = list[Tensor](), list[Tensor]()
-        for j, column in enumerate(x.T):
-            if j in words:          # a hat around each number, so that between there is a blend
-                apart = column[:, None] - torch.arange(words[j]).to(x)
-                found.append((1 - apart.abs()).clamp_min(0))
-                slopes.append(-apart.sign() * (apart.abs() < 1))
-            elif j in full:
-                turn = 2 * math.pi / full[j]
-                both = (turn * column).cos(), (turn * column).sin()
-                found.append(torch.stack(both, 1))
-                slopes.append(torch.stack([-turn * both[1], turn * both[0]], 1))
-            else:
-                found.append(column[:, None])
-                slopes.append(torch.ones_like(column[:, None]))
-        return torch.cat(found, 1), torch.cat(slopes, 1)
-
     def sources(self) -> list[int]:
         "The column of x that each feature is made of"
         many = {int(j): int(k) for j, k in self.choices} | {int(j): 2 for j, _ in self.periods}
         return [j for j in range(self.dx) for _ in range(many.get(j, 1))]
 
-    def encode(self, y:Tensor,      # (n, dy) measurements
-              ) -> Tensor:          # (n, dz) cosine and sine of each angle behind all others
-        "Measurements as a surrogate learns them"
-        angles = {int(j): 2 * math.pi / turn for j, turn in self.turns}
-        plain = [y[:, j] for j in range(self.dy) if j not in angles]
-        pairs = [f(y[:, j] * rate) for j, rate in angles.items() for f in (torch.cos, torch.sin)]
-        return torch.stack([*plain, *pairs], 1)
-
-    def decode(self, z:Tensor,      # (n, dz) what a surrogate expects
-              ) -> Tensor:          # (n, dy)
-        "Measurements of it; an angle lies in the half turns around zero"
-        angles, found = {int(j): turn for j, turn in self.turns}, list[Tensor]()
-        rest, at = iter(z[:, :self.dy - len(angles)].T), self.dy - len(angles)
-        for j in range(self.dy):
-            if j not in angles:
-                found.append(next(rest))
-                continue
-            found.append(torch.atan2(z[:, at + 1], z[:, at]) * angles[j] / (2 * math.pi))
-            at += 2
-        return torch.stack(found, 1)
-
-    def spread(self, v:Tensor,      # (n, dz) variances of what a surrogate expects
-              ) -> Tensor:          # (n, dy)
-        "Variances of measurements; of an angle, the mean of those of its cosine and sine"
-        angles, found = {int(j) for j, _ in self.turns}, list[Tensor]()
-        rest, at = iter(v[:, :self.dy - len(angles)].T), self.dy - len(angles)
-        for j in range(self.dy):
-            found.append(v[:, at:at + 2].mean(1) if j in angles else next(rest))
-            at += 2 * (j in angles)
-        return torch.stack(found, 1)
-
-    def data(self, given:Data,     # whose columns are encoded
-            ) -> Data:             # the same rows
-        "What a surrogate learns from"
-        x, y = self.features(given.x)[0], self.encode(given.y)
-        box = torch.stack([x.amin(0), x.amax(0)])
-        names = [f"x{i + 1}" for i in range(x.shape[1])]
-        log = [name for name, j in zip(names, self.sources()) if given.space
-               and given.space.names[j] in given.space.log]
-        known = [j for j in range(self.dx) if self.sources().count(j) == 1]
-        for i, j in enumerate(self.sources()):
-            if j in known: box[:, i] = given.bounds[:, j]
-        return Data(x, y, Space(box, names, log=log), given.valid, same_unit=given.same_unit)
-
     def facts(self) -> dict[str, Any]:
         "What JSON can hold"
         return asdict(self)
+
+# %% ../nbs/ground/04_encoding.ipynb #b2b8916c
+@patch
+def features(self:Encoding,
+             x:Tensor,                      # (n, dx) designs
+            ) -> tuple[Tensor, Tensor]:     # (n, df) what is seen; (n, df) its slopes
+    "Designs as a surrogate sees them, each feature of a single column"
+    words = {int(j): int(k) for j, k in self.choices}
+    full = {int(j): turn for j, turn in self.periods}
+    found, slopes = list[Tensor](), list[Tensor]()
+    for j, column in enumerate(x.T):
+        if j in words:          # a hat around each number, so that between there is a blend
+            apart = column[:, None] - torch.arange(words[j]).to(x)
+            found.append((1 - apart.abs()).clamp_min(0))
+            slopes.append(-apart.sign() * (apart.abs() < 1))
+        elif j in full:
+            turn = 2 * math.pi / full[j]
+            both = (turn * column).cos(), (turn * column).sin()
+            found.append(torch.stack(both, 1))
+            slopes.append(torch.stack([-turn * both[1], turn * both[0]], 1))
+        else:
+            found.append(column[:, None])
+            slopes.append(torch.ones_like(column[:, None]))
+    return torch.cat(found, 1), torch.cat(slopes, 1)
+
+# %% ../nbs/ground/04_encoding.ipynb #850aaad2
+@patch
+def encode(self:Encoding,
+           y:Tensor,            # (n, dy) measurements
+          ) -> Tensor:          # (n, dz) cosine and sine of each angle behind all others
+    "Measurements as a surrogate learns them"
+    angles = {int(j): 2 * math.pi / turn for j, turn in self.turns}
+    plain = [y[:, j] for j in range(self.dy) if j not in angles]
+    pairs = [f(y[:, j] * rate) for j, rate in angles.items() for f in (torch.cos, torch.sin)]
+    return torch.stack([*plain, *pairs], 1)
+
+@patch
+def decode(self:Encoding,
+           z:Tensor,            # (n, dz) what a surrogate expects
+          ) -> Tensor:          # (n, dy)
+    "Measurements of it; an angle lies in the half turns around zero"
+    angles, found = {int(j): turn for j, turn in self.turns}, list[Tensor]()
+    rest, at = iter(z[:, :self.dy - len(angles)].T), self.dy - len(angles)
+    for j in range(self.dy):
+        if j not in angles:
+            found.append(next(rest))
+            continue
+        found.append(torch.atan2(z[:, at + 1], z[:, at]) * angles[j] / (2 * math.pi))
+        at += 2
+    return torch.stack(found, 1)
+
+# %% ../nbs/ground/04_encoding.ipynb #83d8f61d
+@patch
+def spread(self:Encoding,
+           v:Tensor,            # (n, dz) variances of what a surrogate expects
+          ) -> Tensor:          # (n, dy)
+    "Variances of measurements; of an angle, the mean of those of its cosine and sine"
+    angles, found = {int(j) for j, _ in self.turns}, list[Tensor]()
+    rest, at = iter(v[:, :self.dy - len(angles)].T), self.dy - len(angles)
+    for j in range(self.dy):
+        found.append(v[:, at:at + 2].mean(1) if j in angles else next(rest))
+        at += 2 * (j in angles)
+    return torch.stack(found, 1)
+
+# %% ../nbs/ground/04_encoding.ipynb #4a84b4a9
+@patch
+def data(self:Encoding,
+         given:Data,           # whose columns are encoded
+        ) -> Data:             # the same rows
+    "What a surrogate learns from"
+    x, y = self.features(given.x)[0], self.encode(given.y)
+    box = torch.stack([x.amin(0), x.amax(0)])
+    names = [f"x{i + 1}" for i in range(x.shape[1])]
+    log = [name for name, j in zip(names, self.sources()) if given.space
+           and given.space.names[j] in given.space.log]
+    known = [j for j in range(self.dx) if self.sources().count(j) == 1]
+    for i, j in enumerate(self.sources()):
+        if j in known: box[:, i] = given.bounds[:, j]
+    return Data(x, y, Space(box, names, log=log), given.valid, same_unit=given.same_unit)

@@ -7,9 +7,10 @@ __all__ = ['TINY', 'spans_decades', 'Misfit']
 
 # %% ../nbs/ground/04_misfit.ipynb #c371442a
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 from typing_extensions import Self
 
@@ -37,6 +38,11 @@ class Misfit:
     log:Tensor       # (dy,) of bool: compared by its logarithm
     turns:Tensor|None=None   # (dy,) a full turn of columns that are angles; default: none is
 
+    if TYPE_CHECKING:        # see below
+        def scaled(self, y:_Y) -> _Y: ...
+        def slope(self, y:Tensor) -> Tensor: ...
+        def error(self, y:Tensor, wanted:Tensor|Wish) -> Tensor: ...
+
     @classmethod
     def of(cls, data:Data,         # whose training rows count
           ) -> Self:
@@ -62,29 +68,6 @@ class Misfit:
         ratio = wanted.clamp_min(TINY).log() - y.clamp_min(TINY).log()
         return torch.where(log, ratio, wanted - y) / unit
 
-    def scaled(self, y:_Y,         # (..., dy) measured, or wanted
-              ) -> _Y:             # (..., dy)
-        "Measurements on scales on which distances are misfits"
-        if isinstance(y, Wish): return y.through(self.scaled)
-        log = self.log.to(y.device)
-        if log.any(): y = torch.where(log, y.clamp_min(TINY).log(), y)
-        return y / self.unit.to(y)
-
-    def slope(self, y:Tensor,      # (..., dy) measured
-             ) -> Tensor:          # (..., dy)
-        "How a misfit falls as its measurement rises"
-        unit, log = self.unit.to(y), self.log.to(y.device)
-        return torch.where(log, 1 / y.clamp_min(TINY), 1.) / unit
-
-    def error(self, y:Tensor,      # (..., dy) measured
-              wanted:Tensor|Wish,  # (..., dy)
-             ) -> Tensor:          # (...) infinite where a measurement failed
-        "Mean over columns of the squared misfit, in float64"
-        if isinstance(wanted, Wish) and not wanted.exact:
-            return self.scaled(wanted.double()).error(self.scaled(y.double()))
-        missed = self(y.double(), wanted.double()).square().mean(-1)
-        return missed.nan_to_num(nan=torch.inf, posinf=torch.inf)
-
     def facts(self) -> dict[str, Any]:
         "What JSON can hold"
         return {name: part.tolist() for name, part in vars(self).items() if part is not None}
@@ -101,3 +84,34 @@ class Misfit:
           ) -> Self:
         "The same elsewhere"
         return type(self)(self.unit.to(like.device), self.log.to(like.device), self.turns)
+
+# %% ../nbs/ground/04_misfit.ipynb #eeef0b7d
+@patch
+def scaled(self:Misfit,
+           y:_Y,               # (..., dy) measured, or wanted
+          ) -> _Y:             # (..., dy)
+    "Measurements on scales on which distances are misfits"
+    if isinstance(y, Wish): return y.through(self.scaled)
+    log = self.log.to(y.device)
+    if log.any(): y = torch.where(log, y.clamp_min(TINY).log(), y)
+    return y / self.unit.to(y)
+
+@patch
+def slope(self:Misfit,
+          y:Tensor,            # (..., dy) measured
+         ) -> Tensor:          # (..., dy)
+    "How a misfit falls as its measurement rises"
+    unit, log = self.unit.to(y), self.log.to(y.device)
+    return torch.where(log, 1 / y.clamp_min(TINY), 1.) / unit
+
+# %% ../nbs/ground/04_misfit.ipynb #b1506b2b
+@patch
+def error(self:Misfit,
+          y:Tensor,            # (..., dy) measured
+          wanted:Tensor|Wish,  # (..., dy)
+         ) -> Tensor:          # (...) infinite where a measurement failed
+    "Mean over columns of the squared misfit, in float64"
+    if isinstance(wanted, Wish) and not wanted.exact:
+        return self.scaled(wanted.double()).error(self.scaled(y.double()))
+    missed = self(y.double(), wanted.double()).square().mean(-1)
+    return missed.nan_to_num(nan=torch.inf, posinf=torch.inf)

@@ -17,19 +17,11 @@ from typing_extensions import Self
 
 from .core import as_matrix
 
-# %% ../nbs/ground/04_wish.ipynb #b774d2a9
-@dataclass(frozen=True, eq=False)
-class Wish:
-    "Measurements that will do: all between `lower` and `upper`; as long as the wishes in it"
-    lower:Tensor          # (N, dy) least that will do; minus infinity: open
-    upper:Tensor          # (N, dy) most that will do; infinity: open
-    weight:Tensor|None=None   # (N, dy) how much each counts, 0: not at all; default: all alike
-    worst:bool=False      # True: the error is that of the worst column, not the mean
-    turns:Tensor|None=field(default=None, init=False)  # (dy,) full turns, see `turning`
-    if TYPE_CHECKING:
-        def __init__(self, lower:object, upper:object, weight:object=None,
-                     worst:bool=False) -> None: ...
-        @property                                   # what follows is defined below
+# %% ../nbs/ground/04_wish.ipynb #18bad94a
+if TYPE_CHECKING:
+    class _Asked:
+        "What a wish is asked, see below"
+        @property
         def exact(self) -> bool: ...
         @property
         def shape(self) -> torch.Size: ...
@@ -54,29 +46,27 @@ class Wish:
         def repeat_interleave(self, times:int, dim:int=0) -> "Wish": ...
         def __len__(self) -> int: ...
         def __getitem__(self, rows:Any) -> "Wish": ...
+else: _Asked = object
+
+# %% ../nbs/ground/04_wish.ipynb #b774d2a9
+@dataclass(frozen=True, eq=False)
+class Wish(_Asked):
+    "Measurements that will do: all between `lower` and `upper`; as long as the wishes in it"
+    lower:Tensor          # (N, dy) least that will do; minus infinity: open
+    upper:Tensor          # (N, dy) most that will do; infinity: open
+    weight:Tensor|None=None   # (N, dy) how much each counts, 0: not at all; default: all alike
+    worst:bool=False      # True: the error is that of the worst column, not the mean
+    turns:Tensor|None=field(default=None, init=False)  # (dy,) full turns, see `turning`
+    if TYPE_CHECKING:
+        def __init__(self, lower:object, upper:object, weight:object=None,
+                     worst:bool=False) -> None: ...
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)
-        lower, upper = one_end("lower", self.lower), one_end("upper", self.upper)
-        lower, upper = torch.broadcast_tensors(lower, upper.to(lower.device))
-        dtype = torch.promote_types(lower.dtype, upper.dtype)
-        put("lower", lower.to(dtype))
-        put("upper", self.lower if torch.equal(lower, upper) else upper.to(dtype))
-        if (bad := self.lower > self.upper).any():
-            row, column = bad.nonzero()[0].tolist()
-            raise ValueError(f"wish: expected lower <= upper, got {self.lower[row, column]:g} > "
-                             f"{self.upper[row, column]:g} in row {row}, column {column}")
-        open_ = self.lower.isinf() & self.upper.isinf()
-        if self.weight is None and not open_.any(): return
-        given = torch.ones_like(self.lower) if self.weight is None else self.weight
-        weight = as_matrix("weight", given).to(self.lower).expand_as(self.lower)
-        if (weight < 0).any():
-            raise ValueError(f"weight: expected none below 0, got {weight.min():g}")
-        weight = weight.masked_fill(open_, 0.)
-        put("weight", None if bool((weight == 1).all()) else weight)
-        if (empty := (weight == 0).all(1)).any():
-            raise ValueError("wish: expected at least one measurement that matters, got none "
-                             f"in row {int(empty.nonzero()[0])}")
+        lower, upper = _ends(self.lower, self.upper)
+        put("lower", lower)
+        put("upper", upper)
+        put("weight", _weights(self))
 
     @classmethod
     def exactly(cls, y:object,             # (N, dy) targets; NaN: whatever
@@ -126,6 +116,34 @@ def one_end(name:str,           # what the caller calls it
     if not finite and name in ("lower", "upper"):
         return found.nan_to_num(-torch.inf if name == "lower" else torch.inf, torch.inf, -torch.inf)
     return found
+
+# %% ../nbs/ground/04_wish.ipynb #5e4bb3ff
+def _ends(first:object, last:object) -> tuple[Tensor, Tensor]:
+    "Both ends, of one shape and kind; the same tensor twice where they are equal"
+    lower, upper = one_end("lower", first), one_end("upper", last)
+    lower, upper = torch.broadcast_tensors(lower, upper.to(lower.device))
+    dtype = torch.promote_types(lower.dtype, upper.dtype)
+    least = lower.to(dtype)
+    most = least if torch.equal(lower, upper) else upper.to(dtype)
+    if (bad := least > most).any():
+        row, column = bad.nonzero()[0].tolist()
+        raise ValueError(f"wish: expected lower <= upper, got {least[row, column]:g} > "
+                         f"{most[row, column]:g} in row {row}, column {column}")
+    return least, most
+
+def _weights(wish:Wish) -> Tensor|None:
+    "How much each measurement counts; None: all alike"
+    open_ = wish.lower.isinf() & wish.upper.isinf()
+    if wish.weight is None and not open_.any(): return None
+    given = torch.ones_like(wish.lower) if wish.weight is None else wish.weight
+    weight = as_matrix("weight", given).to(wish.lower).expand_as(wish.lower)
+    if (weight < 0).any():
+        raise ValueError(f"weight: expected none below 0, got {weight.min():g}")
+    weight = weight.masked_fill(open_, 0.)
+    if (empty := (weight == 0).all(1)).any():
+        raise ValueError("wish: expected at least one measurement that matters, got none "
+                         f"in row {int(empty.nonzero()[0])}")
+    return None if bool((weight == 1).all()) else weight
 
 # %% ../nbs/ground/04_wish.ipynb #632964cd
 @patch

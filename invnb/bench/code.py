@@ -76,7 +76,10 @@ def binds(statement:ast.stmt,  # of a syntax tree
           ) -> set[str]:
     "The names that a statement defines or changes"
     definition = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
-    if isinstance(statement, definition): return {statement.name}
+    if isinstance(statement, definition):
+        if "(Name id='patch')" not in says(statement.decorator_list): return {statement.name}
+        first = cast(ast.FunctionDef, statement).args.args[0]       # @patch changes its class
+        return {statement.name, cast(ast.Name, first.annotation).id}
     found = set[str]()
     for node in ast.walk(statement):
         if isinstance(node, definition): found.add(node.name)

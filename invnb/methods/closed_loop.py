@@ -8,7 +8,7 @@ __all__ = ['error_slope', 'Loop', 'ClosedLoop']
 # %% ../../nbs/methods/03_closed_loop.ipynb #25f46c25
 import copy
 from dataclasses import dataclass
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 import torch
 from fastcore.basics import patch
@@ -218,6 +218,10 @@ class ClosedLoop(NeuralAdjoint):
     chase:float=1e-4         # squared error below which steps follow the slope
     questions:int=8          # starts of each kind for the next question
 
+    if TYPE_CHECKING:        # see below
+        def polish(self, pool:Tensor, wish:Wish, payer:Tensor, budget:int, space:Space|None=None,
+                   campaign:Rounds|None=None) -> Questions: ...
+
     def rounds(self, wish:Wish, budget:int, generator:Generator, space:Space|None,
                campaign:Rounds|None=None) -> Questions:
         candidates = moved_into(space, self.candidates(wish, budget, generator, space))
@@ -233,45 +237,48 @@ class ClosedLoop(NeuralAdjoint):
             pool = torch.cat([candidates[part], anywhere.expand(len(part), -1, -1)], 1)
             yield from self.polish(pool, wish[part], part, budget, space, campaign)
 
-    def polish(self, pool:Tensor,           # (N, n, dx) candidates, best first
-               wish:Wish,                   # (N, dy) what is wanted
-               payer:Tensor,                # (N,) numbers of these targets
-               budget:int,                  # rounds
-               space:Space|None=None,       # where designs may lie
-               campaign:Rounds|None=None,   # whose unasked rows are answers too
-              ) -> Questions:               # asks for (N, dx), is sent (N, dy)
-        "One simulation a target and round: candidates are improved by what comes back"
-        net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
-        if space: box = space.bounds.to(box)
-        wish, misfit, scattered = wish.double(), self.misfit, None
-        if self.tolerance is not None:
-            offsets = as_tolerance(self.tolerance, box.shape[1]) * building_errors(box.shape[1], 16)
-            net = scattered = Scattered(net, offsets.to(box))
-            targets, misfit = scattered.repeated(plain_targets(wish), misfit)
-            wish = Wish.exactly(targets)
-        scaled = Scaled(net, box, misfit, space)
-        pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
-        process = None if space else self.process(net)
-        own = OwnAnswers(scaled, process, len(pool)) if process else None
-        noise = float(self.noise()) / float(scaled.usual)**2
-        loop = Loop(scaled, pool, scaled.measure(wish), budget, self, own, noise)
-        who, heard = payer.cpu(), 0
-        for _ in progress_bar(range(budget), "closed loop", "round"):
-            if campaign and not scattered:
-                if campaign.closed[who].all(): return
-                more, measured, heard = campaign.unasked(heard)
-                loop.hear(more.to(pool), scaled.measure(measured.to(pool)))
-            u = loop.choose()
-            x = scaled.design(u)
-            if space: x = space.nearest(x)
-            y = yield x, payer
-            if scattered: y = scattered.measured(x, y, self.misfit)
-            loop.learn(u, y := scaled.measure(y))
-            if campaign and campaign.tolerance is not None and not scattered: loop.share(u, y)
-
     def process(self, net:SurrogateNet|None=None,   # default: the surrogate's
                ) -> ProcessNet|None:
         "The process of the surrogate, where it counts and has few enough rows to be asked again"
         net = net or self.net.surrogate
         if isinstance(net, BothNet): net = None if net.weight == 1 else net.process
         return net if isinstance(net, ProcessNet) and len(net.rows) <= self.ask else None
+
+# %% ../../nbs/methods/03_closed_loop.ipynb #15060b25
+@patch
+def polish(self:ClosedLoop,
+           pool:Tensor,                 # (N, n, dx) candidates, best first
+           wish:Wish,                   # (N, dy) what is wanted
+           payer:Tensor,                # (N,) numbers of these targets
+           budget:int,                  # rounds
+           space:Space|None=None,       # where designs may lie
+           campaign:Rounds|None=None,   # whose unasked rows are answers too
+          ) -> Questions:               # asks for (N, dx), is sent (N, dy)
+    "One simulation a target and round: candidates are improved by what comes back"
+    net, box = copy.deepcopy(self.net.surrogate).double(), self.net.bounds.double()
+    if space: box = space.bounds.to(box)
+    wish, misfit, scattered = wish.double(), self.misfit, None
+    if self.tolerance is not None:
+        offsets = as_tolerance(self.tolerance, box.shape[1]) * building_errors(box.shape[1], 16)
+        net = scattered = Scattered(net, offsets.to(box))
+        targets, misfit = scattered.repeated(plain_targets(wish), misfit)
+        wish = Wish.exactly(targets)
+    scaled = Scaled(net, box, misfit, space)
+    pool = scaled.place(pool.double().flatten(0, 1)).view_as(pool)
+    process = None if space else self.process(net)
+    own = OwnAnswers(scaled, process, len(pool)) if process else None
+    noise = float(self.noise()) / float(scaled.usual)**2
+    loop = Loop(scaled, pool, scaled.measure(wish), budget, self, own, noise)
+    who, heard = payer.cpu(), 0
+    for _ in progress_bar(range(budget), "closed loop", "round"):
+        if campaign and not scattered:
+            if campaign.closed[who].all(): return
+            more, measured, heard = campaign.unasked(heard)
+            loop.hear(more.to(pool), scaled.measure(measured.to(pool)))
+        u = loop.choose()
+        x = scaled.design(u)
+        if space: x = space.nearest(x)
+        y = yield x, payer
+        if scattered: y = scattered.measured(x, y, self.misfit)
+        loop.learn(u, y := scaled.measure(y))
+        if campaign and campaign.tolerance is not None and not scattered: loop.share(u, y)

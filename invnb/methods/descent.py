@@ -8,9 +8,10 @@ __all__ = ['boundary_loss', 'AdamSearch', 'solve_all', 'damped_step', 'box_step'
 
 # %% ../../nbs/methods/02_descent.ipynb #534da75f
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 
 from ..core import progress_bar
@@ -123,6 +124,10 @@ def free_directions(space:Space,   # where designs may lie
 # %% ../../nbs/methods/02_descent.ipynb #2477431d
 class Scaled:
     "A surrogate in the units of a search"
+    if TYPE_CHECKING:            # see below
+        def step(self, u:Tensor, J:Tensor, missing:Tensor, damping:Tensor) -> Tensor: ...
+        def wanted(self, wish:Wish) -> Wish: ...
+
     def __init__(self, net:SurrogateNet,  # the surrogate's network
                  bounds:Tensor,           # (2, dx) the box
                  misfit:Misfit,           # how measurements are compared
@@ -142,39 +147,11 @@ class Scaled:
         u = (self.net.x_scale(x) - self.centre) / self.half.clamp_min(1e-30)
         return u.clamp(-1, 1)
 
-    def step(self, u:Tensor,      # (n, dx) designs, in half widths
-             J:Tensor,            # (n, dy, dx) derivatives there
-             missing:Tensor,      # (n, dy) wanted minus present measurement
-             damping:Tensor,      # (n,)
-            ) -> Tensor:          # (n, dx) in the space
-        "One damped step; what has few values stays as it is"
-        if self.space is None: return box_step(u, J, missing, damping)
-        x, free = self.design(u), self.free.to(u).expand_as(u)
-        for few in self.space.few:                       # zero stays zero
-            columns = torch.tensor(few.columns, device=u.device)
-            free = free.index_copy(1, columns, free[:, columns] * (x[:, columns] != 0))
-        turns = self.space.turns().to(u.device)
-        J, basis = J * free[:, None], self.basis.to(u)
-        if not (self.space.linear or turns.any()): return box_step(u, J, missing, damping)
-        trial = u + damped_step(J @ basis, missing, damping) @ basis.T * free
-        trial = torch.where(turns, (trial + 1).remainder(2) - 1, trial.clamp(-3, 3))
-        far = self.net.x_scale.inverse(self.centre + self.half * trial)
-        far = torch.where(free == 0, x, far).double().cpu()
-        return self.place(nearest_permitted(self.space, far).to(x))
-
     def design(self, u:Tensor,     # (n, dx) in half widths
               ) -> Tensor:         # (n, dx) inside the box
         "The inverse of `place`"
         x = self.net.x_scale.inverse(self.centre + self.half * u)
         return torch.minimum(torch.maximum(x, self.bounds[0]), self.bounds[1])
-
-    def wanted(self, wish:Wish,        # (N, dy) in the units of y
-              ) -> Wish:               # (N, dy) in deviations of y
-        "What a search asks for: inside of an interval by five deviations of the surrogate's error"
-        scaled = self.measure(wish)
-        if wish.exact: return scaled
-        wrong = (1 - self.net.r2.to(self.unit)).clamp(0, 1).nan_to_num(0.).sqrt()
-        return scaled.inside(5 * wrong * self.unit / self.usual)
 
     def measure(self, y:_Y,            # (n, dy) in the units of y; or a wish
                ) -> _Y:                # (n, dy) in deviations of y
@@ -195,6 +172,40 @@ class Scaled:
         across = self.half / self.net.x_scale.slope(x)
         J = J * across[:, None] * (self.misfit.slope(y) / self.usual)[..., None]
         return self.measure(y), J
+
+# %% ../../nbs/methods/02_descent.ipynb #1ce58657
+@patch
+def wanted(self:Scaled,
+           wish:Wish,              # (N, dy) in the units of y
+          ) -> Wish:               # (N, dy) in deviations of y
+    "What a search asks for: inside of an interval by five deviations of the surrogate's error"
+    scaled = self.measure(wish)
+    if wish.exact: return scaled
+    wrong = (1 - self.net.r2.to(self.unit)).clamp(0, 1).nan_to_num(0.).sqrt()
+    return scaled.inside(5 * wrong * self.unit / self.usual)
+
+# %% ../../nbs/methods/02_descent.ipynb #e2473b74
+@patch
+def step(self:Scaled,
+         u:Tensor,            # (n, dx) designs, in half widths
+         J:Tensor,            # (n, dy, dx) derivatives there
+         missing:Tensor,      # (n, dy) wanted minus present measurement
+         damping:Tensor,      # (n,)
+        ) -> Tensor:          # (n, dx) in the space
+    "One damped step; what has few values stays as it is"
+    if self.space is None: return box_step(u, J, missing, damping)
+    x, free = self.design(u), self.free.to(u).expand_as(u)
+    for few in self.space.few:                       # zero stays zero
+        columns = torch.tensor(few.columns, device=u.device)
+        free = free.index_copy(1, columns, free[:, columns] * (x[:, columns] != 0))
+    turns = self.space.turns().to(u.device)
+    J, basis = J * free[:, None], self.basis.to(u)
+    if not (self.space.linear or turns.any()): return box_step(u, J, missing, damping)
+    trial = u + damped_step(J @ basis, missing, damping) @ basis.T * free
+    trial = torch.where(turns, (trial + 1).remainder(2) - 1, trial.clamp(-3, 3))
+    far = self.net.x_scale.inverse(self.centre + self.half * trial)
+    far = torch.where(free == 0, x, far).double().cpu()
+    return self.place(nearest_permitted(self.space, far).to(x))
 
 # %% ../../nbs/methods/02_descent.ipynb #9ed4c805
 def held_in(wish:Wish,        # (n, dy) what is wanted

@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['rank_apart', 'spread_out', 'uniform_starts', 'make_bank', 'nearest_rows', 'bank_in', 'bank_measurements',
            'other_starts', 'best_bases', 'nearest_known', 'local_doubt', 'first_apart', 'plain_targets',
-           'robust_candidates', 'descended', 'NeuralAdjoint', 'neural_adjoint_paper']
+           'robust_candidates', 'descended', 'NeuralAdjoint', 'keep_rows', 'neural_adjoint_paper']
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #8eb7feea
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import torch
 import scipy
+from fastcore.basics import patch
 from torch import Generator, Tensor
 from typing_extensions import Self
 
@@ -317,6 +318,12 @@ class NeuralAdjoint(SurrogateMethod):
     box:_Box|None=None        # (2, dx) where to search; default: the bounds of the data
     chunk:int=8192            # starts in memory at once
 
+    if TYPE_CHECKING:         # see below
+        def nominal_candidates(self, wish:Wish, n:int, generator:Generator,
+                               space:Space|None=None) -> Tensor: ...
+        def doubtful_error(self, x:Tensor, wish:Wish, least:Tensor) -> Tensor: ...
+        def noise(self) -> Tensor: ...
+
     @classmethod
     def paper(cls, hidden:tuple[int, ...]=(500,)*4,  # widths of the surrogate's hidden layers
               box:_Box|None=None,                    # (2, dx) where to search
@@ -344,45 +351,60 @@ class NeuralAdjoint(SurrogateMethod):
         if isinstance(self.starts, Method):
             if "starts" not in self.came_fitted: self.starts.fit(data, seed, progress=progress)
             self.sizes["starts"], net.starts = self.starts.sizes, self.starts.net.to(data.x.device)
-        if self.starts == "data":
-            self.sizes["bank"] = self.bank
-            x, y = (part.to(net.bounds) for part in once(data.x, data.y)[:2])
-            generator = stream("NeuralAdjoint", "bank", seed)
-            net.bank, net.known = make_bank(x, y, net.bounds, self.bank, generator)
+        if self.starts == "data": keep_rows(self, data, seed)
 
     def candidates(self, wish:Wish, n:int, generator:Generator, space:Space|None) -> Tensor:
         if self.tolerance is None: return self.nominal_candidates(wish, n, generator, space)
         return robust_candidates(self, plain_targets(wish), n, generator)
 
-    def nominal_candidates(self, wish:Wish,            # (N, dy) what is wanted
-                           n:int,                      # candidates a target
-                           generator:Generator,        # where random numbers come from
-                           space:Space|None=None,      # where they may lie; None: in the box
-                          ) -> Tensor:                 # (N, n, dx)
-        "Candidates where a design comes out as it was drawn"
-        few = 16 if isinstance(self.net.surrogate, SharesNet) else 1    # its doubt will choose
-        if not wish.exact: few = 64               # there are many ways to grant it, and to fail
-        count = max(n, self.n_starts or max(few, math.ceil(1.25 * n)))
-        seed = int(torch.randint(2**62, (), generator=generator))
-        bank, known = bank_in(self.net, space)
-        rows = bank, known, bank_measurements(self.net, bank, known, self.chunk)
-        parts = wish.split(max(1, self.chunk // count))
-        return torch.cat([descended(self, part, n, count, rows, stream(seed, i), space)
-                          for i, part in enumerate(progress_bar(parts, "search", "part"))])
+# %% ../../nbs/methods/02_neural_adjoint.ipynb #d3cb06a5
+def keep_rows(method:NeuralAdjoint,   # being fitted
+              data:Data,              # whose rows are starts
+              seed:int,               # of the choice, where there are more than the bank holds
+             ) -> None:
+    "The rows to start from"
+    net = method.net
+    method.sizes["bank"] = method.bank
+    x, y = (part.to(net.bounds) for part in once(data.x, data.y)[:2])
+    generator = stream("NeuralAdjoint", "bank", seed)
+    net.bank, net.known = make_bank(x, y, net.bounds, method.bank, generator)
 
-    def doubtful_error(self, x:Tensor,        # (N, S, dx) designs
-                       wish:Wish,             # (N, dy) what is wanted
-                       least:Tensor,          # a scalar: misfits below it are alike
-                      ) -> Tensor:            # (N, S)
-        "What is expected of designs, up to what all of them have in common"
-        misfit, net = self.expected_error(x, wish).clamp_min(least), self.net.surrogate
-        if not (wish.exact and isinstance(net, SharesNet)): return misfit
-        return misfit + local_doubt(net, x, self.misfit, self.noise())
+# %% ../../nbs/methods/02_neural_adjoint.ipynb #c0f5806a
+@patch
+def nominal_candidates(self:NeuralAdjoint,
+                       wish:Wish,                  # (N, dy) what is wanted
+                       n:int,                      # candidates a target
+                       generator:Generator,        # where random numbers come from
+                       space:Space|None=None,      # where they may lie; None: in the box
+                      ) -> Tensor:                 # (N, n, dx)
+    "Candidates where a design comes out as it was drawn"
+    few = 16 if isinstance(self.net.surrogate, SharesNet) else 1    # its doubt will choose
+    if not wish.exact: few = 64               # there are many ways to grant it, and to fail
+    count = max(n, self.n_starts or max(few, math.ceil(1.25 * n)))
+    seed = int(torch.randint(2**62, (), generator=generator))
+    bank, known = bank_in(self.net, space)
+    rows = bank, known, bank_measurements(self.net, bank, known, self.chunk)
+    parts = wish.split(max(1, self.chunk // count))
+    return torch.cat([descended(self, part, n, count, rows, stream(seed, i), space)
+                      for i, part in enumerate(progress_bar(parts, "search", "part"))])
 
-    def noise(self) -> Tensor:     # a scalar
-        "How far a measurement repeated is off, as the surrogate knows it: a mean squared misfit"
-        net = self.net.surrogate
-        return (net.noise_variance() * (net.y_scale.std / self.misfit.unit.to(net.error))**2).mean()
+# %% ../../nbs/methods/02_neural_adjoint.ipynb #5468b668
+@patch
+def doubtful_error(self:NeuralAdjoint,
+                   x:Tensor,              # (N, S, dx) designs
+                   wish:Wish,             # (N, dy) what is wanted
+                   least:Tensor,          # a scalar: misfits below it are alike
+                  ) -> Tensor:            # (N, S)
+    "What is expected of designs, up to what all of them have in common"
+    misfit, net = self.expected_error(x, wish).clamp_min(least), self.net.surrogate
+    if not (wish.exact and isinstance(net, SharesNet)): return misfit
+    return misfit + local_doubt(net, x, self.misfit, self.noise())
+
+@patch
+def noise(self:NeuralAdjoint) -> Tensor:     # a scalar
+    "How far a measurement repeated is off, as the surrogate knows it: a mean squared misfit"
+    net = self.net.surrogate
+    return (net.noise_variance() * (net.y_scale.std / self.misfit.unit.to(net.error))**2).mean()
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #bd44ab30
 @register_method("neural_adjoint_paper")

@@ -7,11 +7,12 @@ __all__ = ['BothNet', 'best_shares', 'SharesNet', 'measured_noise']
 
 # %% ../../nbs/methods/01_shares.ipynb #e1ef7a39
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 import scipy
+from fastcore.basics import patch
 from torch import Tensor, nn
 
 from ..core import Data
@@ -86,6 +87,11 @@ class SharesNet(BothNet):
     shares:Tensor        # (members,) of each process, and of the network if there is one
     noise:Tensor         # (dy,) see SurrogateNet.noise_variance
 
+    if TYPE_CHECKING:    # see below
+        def spread(self, unknown:Tensor, answers:Tensor) -> Tensor: ...
+        def apart(self, answers:Tensor) -> Tensor: ...
+        def mean(self, answers:Tensor) -> Tensor: ...
+
     def __init__(self, dx:int,                           # columns of a design
                  dy:int,                                 # columns of a measurement
                  process:ProcessNet,                     # one that has no layers
@@ -127,24 +133,31 @@ class SharesNet(BothNet):
         "What no process explains, see `measured_noise`"
         return self.noise
 
-    def spread(self, unknown:Tensor,   # (n, dy) the shape of the first process
-               answers:Tensor,         # (members, n, dy) what each expects
-              ) -> Tensor:             # (n, dy)
-        "What the process leaves unknown and how far they disagree, in equal parts"
-        return unknown / self.usual[0] + self.apart(answers) / self.usual[1]
+# %% ../../nbs/methods/01_shares.ipynb #e0d76155
+@patch
+def spread(self:SharesNet,
+           unknown:Tensor,         # (n, dy) the shape of the first process
+           answers:Tensor,         # (members, n, dy) what each expects
+          ) -> Tensor:             # (n, dy)
+    "What the process leaves unknown and how far they disagree, in equal parts"
+    return unknown / self.usual[0] + self.apart(answers) / self.usual[1]
 
-    def apart(self, answers:Tensor,    # (members, n, dy) what each expects
-             ) -> Tensor:              # (n, dy)
-        "Their variance around the mean that is asked"
-        z = torch.stack([self.y_scale(y) for y in answers])
-        mean = torch.einsum("m,mnd->nd", self.shares, z)
-        return torch.einsum("m,mnd->nd", self.shares, (z - mean).square())
+@patch
+def apart(self:SharesNet,
+          answers:Tensor,          # (members, n, dy) what each expects
+         ) -> Tensor:              # (n, dy)
+    "Their variance around the mean that is asked"
+    z = torch.stack([self.y_scale(y) for y in answers])
+    mean = torch.einsum("m,mnd->nd", self.shares, z)
+    return torch.einsum("m,mnd->nd", self.shares, (z - mean).square())
 
-    def mean(self, answers:Tensor,     # (members, n, dy) what each expects
-            ) -> Tensor:               # (n, dy)
-        "Their weighted mean, of logarithms where these were learned"
-        z = torch.stack([self.y_scale(y) for y in answers])
-        return self.y_scale.inverse(torch.einsum("m,mnd->nd", self.shares, z))
+@patch
+def mean(self:SharesNet,
+         answers:Tensor,           # (members, n, dy) what each expects
+        ) -> Tensor:               # (n, dy)
+    "Their weighted mean, of logarithms where these were learned"
+    z = torch.stack([self.y_scale(y) for y in answers])
+    return self.y_scale.inverse(torch.einsum("m,mnd->nd", self.shares, z))
 
 # %% ../../nbs/methods/01_shares.ipynb #a2ad8783
 def measured_noise(net:SharesNet,     # whose units count, and whose processes

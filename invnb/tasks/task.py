@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, NewType, cast
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from torch import Generator, Tensor
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,6 +167,9 @@ class Task:
                      x_scale:ArrayLike|None=None, y_names:Sequence[str]=(),
                      y_axis:tuple[str, ArrayLike]|None=None, draw:_Draw|None=None,
                      same_unit:bool=True, turns:ArrayLike|None=None) -> None: ...
+        def sample(self, n:int, seed:int=0, held_out:float=.2) -> Data: ...
+        def targets(self, n:int, seed:int=0) -> Tensor: ...
+        def in_units(self, x:object) -> Tensor: ...
     def __post_init__(self) -> None:
         check_parts(self.name, dict(simulate=self.simulate, prior=self.prior, draw=self.draw))
         put = partial(object.__setattr__, self)
@@ -188,31 +192,42 @@ class Task:
     @property
     def dx(self) -> int: return self.bounds.shape[1]
     def _stream(self, *keys:str|int) -> Generator: return stream(self.name, self.version, *keys)
-    def sample(self, n:int,              # rows in all
-               seed:int=0,               # which data set
-               held_out:float=.2,        # share of the rows that validate, from their own stream
-              ) -> Data:
-        "`n` designs of the prior and their measurements, to train and to validate with"
-        rest = n - max(1, round(held_out * check_count("n", n, 5)))
-        x = torch.cat([self.prior(rest, self._stream("train", seed)),
-                       self.prior(n - rest, self._stream("valid", seed))])
-        valid = torch.arange(n) >= rest
-        box = self.bounds if self.space.plain else self.space
-        return rows_that_ran(self.name, x, self.simulate(x), box, valid, same_unit=self.same_unit,
-                             turns=self.turns)
-    def targets(self, n:int,             # how many
-                seed:int=0,              # which set; never a stream of a training or validation set
-               ) -> Tensor:              # (n, dy)
-        "Measurements to be met, each one reachable"
-        return reachable(self.name, self.simulate, self.prior, n, self._stream("targets", seed))
-    def in_units(self, x:object,         # (..., dx) designs: tensor, array, list or DataFrame
-                ) -> Tensor:             # of the same shape
-        "Designs in the units of `x_names`: `x_offset + x_scale*x`"
-        x = x if isinstance(x, Tensor) else np.array(x)
-        rows = as_matrix("x", x.reshape(-1, *x.shape[-1:]), width=self.dx, finite=False)
-        return (self.x_offset.to(rows) + self.x_scale.to(rows)*rows).reshape(x.shape)
     def __repr__(self) -> str:
         return f"Task({self.name}: {self.dx} design parameters in the box {self.bounds.tolist()})"
+
+# %% ../../nbs/tasks/00_task.ipynb #f0cadd37
+@patch
+def sample(self:Task,
+           n:int,                    # rows in all
+           seed:int=0,               # which data set
+           held_out:float=.2,        # share of the rows that validate, from their own stream
+          ) -> Data:
+    "`n` designs of the prior and their measurements, to train and to validate with"
+    rest = n - max(1, round(held_out * check_count("n", n, 5)))
+    x = torch.cat([self.prior(rest, self._stream("train", seed)),
+                   self.prior(n - rest, self._stream("valid", seed))])
+    valid = torch.arange(n) >= rest
+    box = self.bounds if self.space.plain else self.space
+    return rows_that_ran(self.name, x, self.simulate(x), box, valid, same_unit=self.same_unit,
+                         turns=self.turns)
+
+@patch
+def targets(self:Task,
+            n:int,                   # how many
+            seed:int=0,              # which set; never a stream of a training or validation set
+           ) -> Tensor:              # (n, dy)
+    "Measurements to be met, each one reachable"
+    return reachable(self.name, self.simulate, self.prior, n, self._stream("targets", seed))
+
+# %% ../../nbs/tasks/00_task.ipynb #814b553b
+@patch
+def in_units(self:Task,
+             x:object,               # (..., dx) designs: tensor, array, list or DataFrame
+            ) -> Tensor:             # of the same shape
+    "Designs in the units of `x_names`: `x_offset + x_scale*x`"
+    x = x if isinstance(x, Tensor) else np.array(x)
+    rows = as_matrix("x", x.reshape(-1, *x.shape[-1:]), width=self.dx, finite=False)
+    return (self.x_offset.to(rows) + self.x_scale.to(rows)*rows).reshape(x.shape)
 
 # %% ../../nbs/tasks/00_task.ipynb #d25e2042
 def check_names(task:Task,  # whose names, units and axis are looked at

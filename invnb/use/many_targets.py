@@ -9,9 +9,11 @@ __all__ = ['propose_to_file', 'Draft', 'fingerprint', 'rows_of', 'narrow', 'note
 import hashlib, io, json, os, warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 from tqdm.auto import tqdm
 from typing_extensions import Self
@@ -57,6 +59,14 @@ def propose_to_file(method:Method,              # fitted
 # %% ../../nbs/use/02_many_targets.ipynb #af52bfad
 class Draft:
     "A file of candidates that is being written, and a note of what it is and of its blocks"
+    file:BinaryIO                # that is being written
+    log:TextIO                   # the note beside it
+    done:int                     # targets
+    if TYPE_CHECKING:            # see below
+        def begin(self) -> None: ...
+        def append(self, content:bytes) -> None: ...
+        def finish(self) -> None: ...
+
     def __init__(self, path:Path,                 # of the finished file
                  key:str,                         # see `fingerprint`
                  shape:tuple[int, int, int],      # (N, n, dx)
@@ -78,37 +88,6 @@ class Draft:
             raise
         return self
 
-    def begin(self) -> None:
-        "Open both files, and find out how many targets are done"
-        if self.path.exists():
-            raise ValueError(f"path: {self.path} exists already; move it away, or read it with "
-                             "np.load(path, mmap_mode='r')")
-        if not self.unfinished.exists():
-            write_atomic(self.note, f"{self.key}\n".encode()); self.unfinished.touch()
-        for part in (self.unfinished, self.note):
-            if part.exists(): check_regular(part)
-        if noted(self.note)[:1] != [self.key]:
-            raise ValueError(f"path: {self.unfinished} was begun with another method, other "
-                             "targets or other settings; remove it to begin anew")
-        self.file, self.log = open(self.unfinished, "r+b"), open(self.note, "r+")
-        head, row = npy_header(self.shape), 4*self.shape[1]*self.shape[2]
-        self.file.write(head); self.log.seek(len(self.key) + 1)
-        done = 0
-        for line in noted(self.note)[1:]:
-            if checksum(self.file.read(self.block*row)) != line: break
-            done += self.block; self.log.seek(self.log.tell() + len(line) + 1)
-        self.done = min(done, self.shape[0])      # targets
-        self.file.truncate(len(head) + self.done*row); self.log.truncate()
-        self.file.seek(0, os.SEEK_END)
-
-    def append(self, content:bytes,      # the candidates of a block
-              ) -> None:
-        "Write a block, then that it is there"
-        try:
-            self.file.write(content); self.file.flush()
-            self.log.write(f"{checksum(content)}\n"); self.log.flush()
-        except OSError as e: raise OSError(e.errno, e.strerror, str(self.unfinished)) from e
-
     def close(self) -> None:
         "Bring both to the disk; they stay, for whoever goes on"
         if self.file.closed: return
@@ -119,11 +98,48 @@ class Draft:
         try: self.close()
         finally: self.lock.give_back()
 
-    def finish(self) -> None:
-        "Give the file its name"
-        os.fsync(self.file.fileno())
-        self.close()
-        os.replace(self.unfinished, self.path); self.note.unlink()
+# %% ../../nbs/use/02_many_targets.ipynb #befbec19
+@patch
+def begin(self:Draft) -> None:
+    "Open both files, and find out how many targets are done"
+    if self.path.exists():
+        raise ValueError(f"path: {self.path} exists already; move it away, or read it with "
+                         "np.load(path, mmap_mode='r')")
+    if not self.unfinished.exists():
+        write_atomic(self.note, f"{self.key}\n".encode()); self.unfinished.touch()
+    for part in (self.unfinished, self.note):
+        if part.exists(): check_regular(part)
+    if noted(self.note)[:1] != [self.key]:
+        raise ValueError(f"path: {self.unfinished} was begun with another method, other "
+                         "targets or other settings; remove it to begin anew")
+    self.file, self.log = open(self.unfinished, "r+b"), open(self.note, "r+")
+    head, row = npy_header(self.shape), 4*self.shape[1]*self.shape[2]
+    self.file.write(head); self.log.seek(len(self.key) + 1)
+    done = 0
+    for line in noted(self.note)[1:]:
+        if checksum(self.file.read(self.block*row)) != line: break
+        done += self.block; self.log.seek(self.log.tell() + len(line) + 1)
+    self.done = min(done, self.shape[0])      # targets
+    self.file.truncate(len(head) + self.done*row); self.log.truncate()
+    self.file.seek(0, os.SEEK_END)
+
+# %% ../../nbs/use/02_many_targets.ipynb #92641cf3
+@patch
+def append(self:Draft,
+           content:bytes,            # the candidates of a block
+          ) -> None:
+    "Write a block, then that it is there"
+    try:
+        self.file.write(content); self.file.flush()
+        self.log.write(f"{checksum(content)}\n"); self.log.flush()
+    except OSError as e: raise OSError(e.errno, e.strerror, str(self.unfinished)) from e
+
+@patch
+def finish(self:Draft) -> None:
+    "Give the file its name"
+    os.fsync(self.file.fileno())
+    self.close()
+    os.replace(self.unfinished, self.path); self.note.unlink()
 
 # %% ../../nbs/use/02_many_targets.ipynb #218d35ca
 def fingerprint(method:Method,              # fitted

@@ -10,11 +10,12 @@ __all__ = ['FEW', 'FORMAT', 'asks_simulator', 'choose_method', 'default_surrogat
 import hashlib, math, os, shutil, tempfile, warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np, pandas as pd
 import safetensors.numpy
 import torch
+from fastcore.basics import patch
 from torch import Tensor
 
 from ..core import Data, as_matrix
@@ -92,35 +93,11 @@ class Solver:
     space:Space|None=None               # where designs may lie; None: within bounds
     turns:dict[str, float]|None=None    # full turns of measurements that are angles
 
-    def candidates(self,
-                   targets:object,       # (N, dy) a wish, or whatever as_matrix takes
-                   n:int,                # designs a target
-                   seed:int=0,           # of whatever is random in the proposals
-                   within:float=.1,      # what counts as met, in spreads of the measurements
-                   space:Space|None=None,  # where designs may lie; default: that of the solver
-                  ) -> pd.DataFrame:     # target, rank, the columns of x, and what is expected
-        "Designs for each target, best first, as the judge ranks them"
-        wanted, where = self.wish(targets), space or self.space
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="targets:")      # said as a chance
-            x = self.method.propose(wanted, n, seed, space).cpu()
-        if x.dtype == torch.float32:                                   # 0.1, not 0.10000000149
-            x = torch.tensor(x.numpy().astype(str).astype(float))
-        lower, upper = torch.tensor(self.bounds)
-        x = torch.minimum(torch.maximum(x.double(), lower), upper)
-        if where: x = to_the_digit(where, x.flatten(0, 1)).view(x.shape)
-        rows = self.rows.within(space)
-        if len(rows.x): x = torch.cat([x, rows.x[self.nearest(wanted, space)[0], None]], 1)
-        size = max(1, 2**22 // (x.shape[1] * len(self.y)))
-        parts = [self.ranked(a, b, n, within, rows)
-                 for a, b in zip(x.split(size), wanted.split(size))]
-        places = np.arange(1, len(wanted) + 1), np.arange(1, n + 1)
-        count = dict(target=np.repeat(places[0], n), rank=np.tile(places[1], len(wanted)))
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        if where:
-            told = where.table(np.stack([columns[name] for name in self.x], 1))
-            columns |= {name: told[name].to_numpy() for name in self.x}
-        return pd.DataFrame(count | columns)
+    if TYPE_CHECKING:                   # see below
+        def candidates(self, targets:object, n:int, seed:int=0, within:float=.1,
+                       space:Space|None=None) -> pd.DataFrame: ...
+        def ranked(self, x:Tensor, targets:Wish, n:int, within:float,
+                   rows:Rows) -> dict[str, np.ndarray]: ...
 
     def wish(self, targets:object,       # (N, dy) a wish, or whatever as_matrix takes
             ) -> Wish:
@@ -136,29 +113,64 @@ class Solver:
         wanted = self.judge.misfit.scaled(self.wish(targets))
         return self.rows.within(space).nearest(wanted.lower if wanted.exact else wanted)
 
-    def ranked(self, x:Tensor,      # (N, more than n, dx) designs
-               targets:Wish,        # (N, dy)
-               n:int,               # that are kept of each target
-               within:float,        # what counts as met
-               rows:Rows,           # what is known
-              ) -> dict[str, np.ndarray]:     # columns of N times n values
-        "The best of these designs, and what is expected of them"
-        flat, wanted = x.flatten(0, 1), targets.repeat_interleave(x.shape[1], 0)
-        z, doubt = expectation(self.judge, flat)
-        measured = rows.known(flat, z, doubt)
-        total, chance = miss_and_chance(self.judge, wanted, z, doubt, within,
-                                        self.quality["independent"])
-        error = total.view(x.shape[:2]).clone()
-        error[:, n:][(x[:, :n, None] == x[:, None, n:]).all(3).any(1)] = torch.inf   # is there
-        kept = error.argsort(dim=1, stable=True)[:, :n] + x.shape[1] * torch.arange(len(x))[:, None]
-        kept = kept.flatten()
-        found = dict(zip(self.x, flat[kept].T.numpy()))
-        found |= dict(predicted_error=total[kept].numpy(), chance=chance[kept].numpy(),
-                      measured=np.where(measured[kept], "yes", "no"))
-        if len(self.y) > FEW: return found
-        ends = nine_of_ten(self.judge.misfit, z, doubt)
-        return found | dict(zip(interval_columns(self.y), ends[:, kept].permute(2, 0, 1)
-                                .flatten(0, 1).numpy()))
+# %% ../../nbs/use/00_solver.ipynb #fc019bb7
+@patch
+def candidates(self:Solver,
+               targets:object,       # (N, dy) a wish, or whatever as_matrix takes
+               n:int,                # designs a target
+               seed:int=0,           # of whatever is random in the proposals
+               within:float=.1,      # what counts as met, in spreads of the measurements
+               space:Space|None=None,  # where designs may lie; default: that of the solver
+              ) -> pd.DataFrame:     # target, rank, the columns of x, and what is expected
+    "Designs for each target, best first, as the judge ranks them"
+    wanted, where = self.wish(targets), space or self.space
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="targets:")      # said as a chance
+        x = self.method.propose(wanted, n, seed, space).cpu()
+    if x.dtype == torch.float32:                                   # 0.1, not 0.10000000149
+        x = torch.tensor(x.numpy().astype(str).astype(float))
+    lower, upper = torch.tensor(self.bounds)
+    x = torch.minimum(torch.maximum(x.double(), lower), upper)
+    if where: x = to_the_digit(where, x.flatten(0, 1)).view(x.shape)
+    rows = self.rows.within(space)
+    if len(rows.x): x = torch.cat([x, rows.x[self.nearest(wanted, space)[0], None]], 1)
+    size = max(1, 2**22 // (x.shape[1] * len(self.y)))
+    parts = [self.ranked(a, b, n, within, rows)
+             for a, b in zip(x.split(size), wanted.split(size))]
+    places = np.arange(1, len(wanted) + 1), np.arange(1, n + 1)
+    count = dict(target=np.repeat(places[0], n), rank=np.tile(places[1], len(wanted)))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if where:
+        told = where.table(np.stack([columns[name] for name in self.x], 1))
+        columns |= {name: told[name].to_numpy() for name in self.x}
+    return pd.DataFrame(count | columns)
+
+# %% ../../nbs/use/00_solver.ipynb #89599b42
+@patch
+def ranked(self:Solver,
+           x:Tensor,            # (N, more than n, dx) designs
+           targets:Wish,        # (N, dy)
+           n:int,               # that are kept of each target
+           within:float,        # what counts as met
+           rows:Rows,           # what is known
+          ) -> dict[str, np.ndarray]:     # columns of N times n values
+    "The best of these designs, and what is expected of them"
+    flat, wanted = x.flatten(0, 1), targets.repeat_interleave(x.shape[1], 0)
+    z, doubt = expectation(self.judge, flat)
+    measured = rows.known(flat, z, doubt)
+    total, chance = miss_and_chance(self.judge, wanted, z, doubt, within,
+                                    self.quality["independent"])
+    error = total.view(x.shape[:2]).clone()
+    error[:, n:][(x[:, :n, None] == x[:, None, n:]).all(3).any(1)] = torch.inf   # is there
+    kept = error.argsort(dim=1, stable=True)[:, :n] + x.shape[1] * torch.arange(len(x))[:, None]
+    kept = kept.flatten()
+    found = dict(zip(self.x, flat[kept].T.numpy()))
+    found |= dict(predicted_error=total[kept].numpy(), chance=chance[kept].numpy(),
+                  measured=np.where(measured[kept], "yes", "no"))
+    if len(self.y) > FEW: return found
+    ends = nine_of_ten(self.judge.misfit, z, doubt)
+    return found | dict(zip(interval_columns(self.y), ends[:, kept].permute(2, 0, 1)
+                            .flatten(0, 1).numpy()))
 
 # %% ../../nbs/use/00_solver.ipynb #0ec332fe
 def interval_columns(y:list[str],   # names of the measurements
