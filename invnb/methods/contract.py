@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from ..core import Data, as_matrix
+from ..core import Data, as_matrix, check_ends
 from ..encoding import Encoding
 from ..misfit import Misfit, spans_decades
 from ..nets import Standardize
@@ -126,6 +126,7 @@ class AnySurrogate(Model):
             progress:bool=True,                 # show a bar
            ) -> Self:
         "Learn from the training rows; the held-out rows give `error` and the size of its doubt"
+        check_ends(data, type(self).__name__)
         data = roomy(data.to(device))
         self.misfit = Misfit.of(data)
         code = Encoding.of(data)

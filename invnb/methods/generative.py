@@ -164,7 +164,7 @@ def draw(self:GenerativeNet,
 # %% ../../nbs/methods/05_generative.ipynb #58571598
 class Drawing(Method):
     "An inverse model whose candidates are independent draws of its network"
-    exchangeable = completes = True
+    exchangeable = completes = endless = True
     net:GenerativeNet
     redraws:int
     if TYPE_CHECKING:

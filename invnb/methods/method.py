@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 from typing_extensions import Self
 
 from ..border import guest
-from ..core import Data, Registry, as_matrix, check_count, stream
+from ..core import Data, Registry, as_matrix, check_count, check_ends, stream
 from .campaign import Campaign, Questions, Rounds, drive
 from ..misfit import Misfit
 from ..space import Space
@@ -235,6 +235,7 @@ def moved_into(space:Space|None,    # None: a box, where they are
 class Learner(Model):
     "A model of measured designs"
     completes = False      # True: it asks for whole measurements, so a wish is completed first
+    endless = False        # True: a column of the design may have bounds at infinity
     precision:ClassVar[torch.dtype|None] = torch.float32   # of its data; None: as they are
 
     def fit(self, data:Data,                    # what to learn from
@@ -245,6 +246,7 @@ class Learner(Model):
         "Learn from `data`; returns the method itself"
         if not isinstance(data, Data):
             raise ValueError(f"data: expected Data(x, y), got {type(data).__name__}")
+        if not self.endless: check_ends(data, type(self).__name__)
         self.misfit = Misfit.of(data)
         self.space = None if data.space is None or data.space.plain else data.space
         data = data.to(device, self.precision)
