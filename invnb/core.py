@@ -299,17 +299,6 @@ def held_out(n:int,           # rows, or groups of rows
     mask[mixed[:max(1, round(share*n))]] = True
     return mask
 
-# %% ../nbs/ground/00_core.ipynb #f1a2b3c4
-def check_ends(data:Data,    # to learn from
-               who:str,      # what learns, for the message
-              ) -> None:
-    "A `ValueError` where bounds have no end"
-    endless = (~data.bounds.isfinite()).any(0).nonzero()[:, 0].tolist()
-    if not endless: return
-    name = data.x_names[endless[0]] if data.x_names else f"column {endless[0]}"
-    raise ValueError(f"bounds: expected finite numbers, got infinity for {name}; {who} searches a "
-                     "box (methods that draw take bounds without an end)")
-
 # %% ../nbs/ground/00_core.ipynb #937e0752
 @patch
 def to(self:Data,
@@ -323,6 +312,17 @@ def to(self:Data,
     valid = self.valid.to(x.device)
     box = self.space or bounds
     return Data(x, y, box, valid, self.x_names, self.y_names, self.same_unit, self.turns)
+
+# %% ../nbs/ground/00_core.ipynb #f1a2b3c4
+def check_ends(data:Data,    # to learn from
+               who:str,      # what learns, for the message
+              ) -> None:
+    "A `ValueError` where bounds have no end"
+    endless = (~data.bounds.isfinite()).any(0).nonzero()[:, 0].tolist()
+    if not endless: return
+    name = data.x_names[endless[0]] if data.x_names else f"column {endless[0]}"
+    raise ValueError(f"bounds: expected finite numbers, got infinity for {name}; {who} searches a "
+                     "box (methods that draw take bounds without an end)")
 
 # %% ../nbs/ground/00_core.ipynb #db87d9d1
 _Maker = TypeVar("_Maker", bound=Callable[..., Any])

@@ -280,6 +280,12 @@ def test_same_design(rows, dx, times, seed, dtype):
 def test_as_bounds(width, seed, dtype):
     box = normal(seed, 2, width, dtype=dtype)
     sorted_ = box.sort(0).values
+    open_ended = sorted_.clone(); open_ended[1, seed % width] = math.inf
+    with pytest.raises(ValueError, match="finite"): as_bounds(open_ended)
+    assert equal(as_bounds(open_ended, finite=False), open_ended)
+    x = normal(seed, 6, width)
+    check_ends(Data(x, x, sorted_), "a search")
+    with pytest.raises(ValueError, match=f"infinity for column {seed % width}; a search"): check_ends(Data(x, x, open_ended), "a search")
     assert equal(pure(as_bounds, sorted_, width), sorted_)
     for value in (sorted_.numpy(), pd.DataFrame(sorted_.numpy()), list(sorted_)): assert equal(pure(as_bounds, value, width), sorted_)
     if (box[0] > box[1]).any():
