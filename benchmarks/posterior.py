@@ -1,15 +1,18 @@
 """How good are the posteriors? Four problems of the benchmark of simulation-based inference (Lueckmann et al. 2021), judged by its reference draws.
 
     pip download --no-deps sbibm
-    python benchmarks/posterior.py sbibm-1.1.0-py2.py3-none-any.whl cinn mdn flow_matching
+    python benchmarks/posterior.py sbibm-1.1.0-py2.py3-none-any.whl cinn flow_matching mdn sbi_nsf sbi_fmpe --trainings 5 --out posterior
 
-Each method learns once from 10,000 simulations, then draws 10,000 designs for each of ten observations. The table says how well a classifier tells them
-from the reference draws that the wheel holds: 0.5, not at all; 1, always. A folder into which sbibm was installed will do in place of the wheel.
+Each method learns from 10,000 simulations, then draws 10,000 designs for each of ten observations. The table says how well a classifier tells them from the
+reference draws that the wheel holds: 0.5, not at all; 1, always. `sbi_nsf`, `sbi_maf` and `sbi_fmpe` are estimators of the package sbi with its own settings,
+trained on the same simulations. What a training found is kept in a file of the folder --out, and the same command goes on where it stopped.
 With --check no method is trained: the simulators here are held against the reference draws, by prior draws that are weighted by their likelihood."""
 import argparse
 import bz2
 import io
+import json
 import math
+import time
 import warnings
 import zipfile
 from dataclasses import dataclass
@@ -141,25 +144,76 @@ def check(folder, args):
             score = c2st(x, reference[:len(x)])
             print(f"{name} {number}: c2st {score:.3f} of {len(x)} draws", flush=True)
 
+# ---- who is judged: data and a seed -> a function of a measurement, a number and a seed, that draws ----
+
+def ours(name):
+    def learn(data, seed, options):
+        method = get_method(name, **options).fit(data, seed=seed, progress=False)
+        facts = dict(epochs=len(method.history["valid"]), hidden=list(method.sizes["hidden"]))
+        numbers = sum(p.numel() for p in method.net.parameters())
+        return lambda y, n, seed: method.posterior(y).sample(n, seed), dict(facts, parameters=numbers)
+    return learn
+
+def theirs(kind):
+    "Neural posterior estimation, or flow matching, of sbi; it draws from torch's global generator"
+    def learn(data, seed, options):
+        from sbi.inference import FMPE, NPE
+        from sbi.utils import BoxUniform
+        torch.manual_seed(seed)
+        prior = BoxUniform(*data.bounds)
+        quiet = dict(prior=prior, show_progress_bars=False)
+        trainer = FMPE(**quiet) if kind == "fmpe" else NPE(**quiet, density_estimator=kind)
+        network = trainer.append_simulations(data.x, data.y).train()
+        posterior = trainer.build_posterior(network)
+        def draw(y, n, seed):
+            torch.manual_seed(seed)
+            return posterior.sample((n,), x=y, show_progress_bars=False)
+        numbers = sum(p.numel() for p in network.parameters())
+        return draw, dict(epochs=trainer.summary["epochs_trained"][-1], parameters=numbers)
+    return learn
+
+SBI = {f"sbi_{kind}": theirs(kind) for kind in ("nsf", "maf", "fmpe")}
+
+def trained(folder, name, who, seed, args):
+    "C2ST of each observation, and what the training took"
+    problem, generator = PROBLEMS[name], stream("simulations", name, seed)
+    x = problem.prior(args.simulations, generator)
+    cube = problem.reach * torch.tensor([[-1.], [1.]]).expand(2, problem.dx)
+    data = Data(x, problem.draw(x, generator), cube)
+    options = {} if args.epochs is None else {"epochs": args.epochs}
+    began = time.process_time()
+    draw, facts = (SBI[who] if who in SBI else ours(who))(data, seed, options)
+    facts["fit_cpu_s"] = time.process_time() - began
+    found, border, began = {}, 0., time.process_time()
+    for number in range(1, args.observations + 1):
+        y, reference = observed(folder, name, number)
+        drawn = draw(y, args.draws, seed)
+        border = max(border, float((drawn.abs() == problem.reach).any(1).double().mean()))
+        found[number] = c2st(drawn, reference[:args.draws], seed)
+    facts["judge_cpu_s"] = time.process_time() - began
+    return dict(facts, task=name, method=who, training=seed, simulations=args.simulations,
+                draws=args.draws, on_the_border=border, c2st=found)
+
 def scores(folder, args):
-    for name in args.task:
-        problem = PROBLEMS[name]
-        generator = stream("simulations", name, args.seed)
-        x = problem.prior(args.simulations, generator)
-        cube = problem.reach * torch.tensor([[-1.], [1.]]).expand(2, problem.dx)
-        data = Data(x, problem.draw(x, generator), cube)
-        options = {} if args.epochs is None else {"epochs": args.epochs}
-        table = {}
-        for method in args.methods:
-            learned = get_method(method, **options).fit(data, seed=args.seed, progress=False)
-            table[method] = {}
-            for number in range(1, args.observations + 1):
-                y, reference = observed(folder, name, number)
-                drawn = learned.posterior(y).sample(args.draws, args.seed)
-                table[method][number] = c2st(drawn, reference[:args.draws], args.seed)
-        found = pd.DataFrame(table).rename_axis(f"{name}, observation")
-        found.loc["mean"] = found.mean()
-        print(found.map("{:.3f}".format), end="\n\n", flush=True)
+    place, records = Path(args.out), []
+    place.mkdir(parents=True, exist_ok=True)
+    for seed in range(args.trainings):
+        for name in args.task:
+            for who in args.methods:
+                file = place / f"{name}-{who}-{seed}.json"
+                if not file.exists():
+                    part = file.with_suffix(".part")
+                    part.write_text(json.dumps(trained(folder, name, who, seed, args)))
+                    part.replace(file)
+                records.append(json.loads(file.read_text()))
+                one = records[-1]
+                mean = sum(one["c2st"].values()) / len(one["c2st"])
+                print(f"{name} {who} {seed}: c2st {mean:.3f}, trained in {one['fit_cpu_s']:.0f} CPU s", flush=True)
+    rows = pd.DataFrame(records)
+    rows["c2st"] = [sum(found.values()) / len(found) for found in rows.c2st]
+    shown = rows.groupby(["method", "task"]).c2st.agg(["mean", "min", "max"]).round(3)
+    shown["training (CPU s)"] = rows.groupby(["method", "task"]).fit_cpu_s.median().round()
+    print(shown)
 
 
 def main():
@@ -171,7 +225,8 @@ def main():
     parser.add_argument("--observations", type=int, default=10, help="how many of the ten")
     parser.add_argument("--draws", type=int, default=10_000, help="for each observation")
     parser.add_argument("--epochs", type=int, help="of the trainings; default: each method's own")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trainings", type=int, default=1, help="on other simulations each")
+    parser.add_argument("--out", default="runs/posterior", help="a folder of records")
     parser.add_argument("--check", action="store_true", help="of the simulators here")
     parser.add_argument("--prior", type=int, default=10**7, help="draws of the prior, with --check")
     args = parser.parse_args()
