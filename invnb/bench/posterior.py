@@ -42,7 +42,7 @@ def posterior_ranks(method:Method,   # fitted on this task; its candidates must 
                          f"{type(method).__name__}, which ranks its candidates; see r_T for those")
     generator = stream(task.name, task.version, "posterior", seed)
     x = task.prior(check_count("n", n), generator)
-    y = task.simulate(x)
+    y = task.measure(x, generator)
     ran = y.isfinite().all(1)
     if not ran.any():
         raise ValueError(f"simulate of {task.name}: all {n} designs of the prior failed")

@@ -14,6 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -27,7 +28,7 @@ from .code import code_of_cell
 from .store import (Claim, Record, cell_name, read_record, read_records, set_aside,
                                write_atomic, write_record)
 from ..child import LostProcess, isolated, seconds
-from ..core import check_count, no_bars
+from ..core import check_count, no_bars, stream
 from ..interrupt import stop_if_asked, stoppable
 from ..methods.method import Method, Search, get_method, known_classes, resimulation_error
 from ..parallel import Here, outcomes
@@ -58,6 +59,7 @@ class CountingSimulator:
     def errors(self, found:Search,       # what the method says it simulated
                targets:Tensor,           # (N, dy)
                budget:int,               # simulations allowed a target
+               truth:Callable[[Tensor], Tensor]|None=None,   # (n, dx) -> (n, dy) without noise
               ) -> Tensor:               # (N, T) re-simulation errors, in the order of payment
         "Errors of what was really simulated, or a `ValueError` where method and ledger disagree"
         N, x = len(targets), found.x.detach().cpu()
@@ -66,7 +68,9 @@ class CountingSimulator:
                              f"{budget} each")
         if x.shape[:2] != (N, budget):
             raise ValueError(f"search: expected x ({N}, {budget}, dx), got {tuple(x.shape)}")
-        y, rows = torch.cat(self.y), self.entries(x.flatten(0, 1), found.place)
+        y = torch.cat(self.y)
+        if truth is not None: y = truth(torch.cat(self.x)).where(y.isfinite(), torch.nan)
+        rows = self.entries(x.flatten(0, 1), found.place)
         paid = torch.where((rows >= 0)[:, None], y[rows], torch.nan)
         return resimulation_error(paid.view(N, budget, -1), targets.cpu()[:, None])
 
@@ -112,10 +116,12 @@ def run_cell(task:str|Task,                      # a Task, or the name of one
         start = time.perf_counter()
         method = copy.deepcopy(method).fit(data, spec["seed"], device, progress=False)
         trained = time.perf_counter()
-        simulate = CountingSimulator(task.simulate)
+        noise = stream(task.name, "answers", spec["seed"])
+        simulate = CountingSimulator(partial(task.measure, generator=noise))
         found = method.search(simulate, targets, spec["budget"], spec["seed"])
         searched = time.perf_counter()
-        error = simulate.errors(found, targets, spec["budget"])
+        truth = task.simulate if task.noisy else None
+        error = simulate.errors(found, targets, spec["budget"], truth)
     facts = dict(exchangeable=method.exchangeable, fit_s=trained - start,
                  propose_s=(searched - trained - simulate.seconds) / len(targets),
                  simulate_s=simulate.seconds / max(1, simulate.calls), alone=alone,

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['task_registry', 'register_task', 'check_parts', 'column_names', 'column_numbers', 'solid_box', 'checked_simulate',
-           'checked_prior', 'uniform_prior', 'rows_that_ran', 'reachable', 'Task', 'check_names', 'check_task',
-           'draw_spectra', 'list_tasks', 'get_task']
+           'checked_prior', 'uniform_prior', 'as_prior', 'drawn', 'checked_measure', 'rows_that_ran', 'reachable',
+           'Task', 'check_names', 'check_task', 'draw_spectra', 'list_tasks', 'get_task']
 
 # %% ../../nbs/tasks/00_task.ipynb #44cfc7aa
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from torch import Generator, Tensor
+from torch.distributions import Distribution
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
@@ -24,10 +25,12 @@ else: Axes = NewType("Axes", object)     # matplotlib is imported where somethin
 
 from ..border import guest
 from ..core import Data, Registry, as_bounds, as_matrix, check_count, stream
+from ..nets import seeded
 from ..space import Space
 
 _Simulate = Callable[[Tensor], Tensor]                   # (n, dx) -> (n, dy)
 _Prior = Callable[[int, Generator], Tensor]              # n, generator -> (n, dx)
+_Measure = Callable[[Tensor, Generator], Tensor]         # x (n, dx), generator -> (n, dy)
 _Draw = Callable[[Tensor, Tensor|None, Axes], object]    # x (n, dx), y (dy,) or None, axes
 
 # %% ../../nbs/tasks/00_task.ipynb #b641ff01
@@ -111,6 +114,35 @@ def uniform_prior(n:int,                # how many designs
     lower, upper = bounds
     return lower + (upper - lower) * torch.rand(n, bounds.shape[1], generator=generator)
 
+# %% ../../nbs/tasks/00_task.ipynb #c0ffee02
+def as_prior(prior:_Prior|Distribution|None,  # as a task is given it
+             space:Space,                     # where designs may lie
+            ) -> _Prior:                      # n, generator -> (n, dx)
+    "A function that draws designs: that of a distribution of torch, or all over the space"
+    if prior is None:
+        return partial(uniform_prior, bounds=space.bounds.float()) if space.plain else space.sample
+    if isinstance(prior, Distribution): return partial(drawn, distribution=prior)
+    if callable(prior): return prior
+    raise ValueError(f"prior: expected a function or a distribution of torch, got {prior!r}")
+
+def drawn(n:int,                       # how many designs
+          generator:Generator,         # the source of their seed
+          distribution:Distribution,   # of designs
+         ) -> Tensor:                  # (n, dx)
+    "Draws of a distribution of torch; its global generator is left as it was"
+    with seeded(generator): return distribution.sample((n,))
+
+# %% ../../nbs/tasks/00_task.ipynb #c0ffee05
+def checked_measure(x:Tensor,             # (n, dx) designs; an array or DataFrame will do
+                    generator:Generator,  # of the noise
+                    measure:Callable,     # x, generator -> (n, dy); or x -> (n, dy), without noise
+                    noisy:bool,           # which of the two it is
+                    **expected:Any,       # as `checked_simulate` takes it
+                   ) -> Tensor:           # (n, dy), of the dtype and on the device of x
+    "Measure once, with noise where there is some"
+    once = (lambda x: measure(x, generator)) if noisy else measure
+    return checked_simulate(x, once, **expected)
+
 # %% ../../nbs/tasks/00_task.ipynb #6a80838b
 def rows_that_ran(name:str,      # of the task, for the message
                   x:Tensor,      # (n, dx) designs
@@ -157,21 +189,23 @@ class Task:
     draw:_Draw|None=None                 # x (n, dx), y (dy,) or None, axes -> a picture in them
     same_unit:bool=True                  # False: columns of y are compared by their own spreads
     turns:Tensor=cast(Any, None)         # (dy,) a full turn of columns of y that are angles
+    measure:_Measure=cast(Any, None)     # x, generator -> (n, dy) with noise; default: simulate
     space:Space=field(init=False)        # where designs may lie; its bounds are the box
     raw:_Simulate=field(init=False)      # `simulate` as it was given; its field holds a checked one
     draw_prior:_Prior=field(init=False)  # `prior` as it was given; its field holds a checked one
+    noisy:bool=field(init=False)         # True: `measure` was given
     if TYPE_CHECKING:
         def __init__(self, name:str, simulate:_Simulate, bounds:ArrayLike|Space,
-                     prior:_Prior|None=None,
-                     version:int=1, x_names:Sequence[str]=(), x_offset:ArrayLike|None=None,
+                     prior:_Prior|Distribution|None=None, version:int=1, x_names:Sequence[str]=(), x_offset:ArrayLike|None=None,
                      x_scale:ArrayLike|None=None, y_names:Sequence[str]=(),
                      y_axis:tuple[str, ArrayLike]|None=None, draw:_Draw|None=None,
-                     same_unit:bool=True, turns:ArrayLike|None=None) -> None: ...
+                     same_unit:bool=True, turns:ArrayLike|None=None,
+                     measure:_Measure|None=None) -> None: ...
         def sample(self, n:int, seed:int=0, held_out:float=.2) -> Data: ...
         def targets(self, n:int, seed:int=0) -> Tensor: ...
         def in_units(self, x:object) -> Tensor: ...
     def __post_init__(self) -> None:
-        check_parts(self.name, dict(simulate=self.simulate, prior=self.prior, draw=self.draw))
+        check_parts(self.name, dict(simulate=self.simulate, draw=self.draw, measure=self.measure))
         put = partial(object.__setattr__, self)
         box = cast(Any, self.bounds)
         given = box if isinstance(box, Space) else None
@@ -183,11 +217,12 @@ class Task:
         put('x_offset', column_numbers("x_offset", self.x_offset, self.dx, 0))
         put('x_scale', column_numbers("x_scale", self.x_scale, self.dx, 1, zero=False))
         put('raw', self.simulate)
-        everywhere:_Prior = partial(uniform_prior, bounds=self.bounds)
-        if not self.space.plain: everywhere = self.space.sample
-        put('draw_prior', everywhere if self.prior is None else self.prior)
-        put('simulate', partial(checked_simulate, simulate=self.raw, name=self.name, dx=self.dx,
-                                dy=len(self.y_names) or None))
+        put('draw_prior', as_prior(self.prior, self.space))
+        put('noisy', self.measure is not None)
+        expected = dict(name=self.name, dx=self.dx, dy=len(self.y_names) or None)
+        put('measure', partial(checked_measure, measure=self.measure or self.raw, noisy=self.noisy,
+                               **expected))
+        put('simulate', partial(checked_simulate, simulate=self.raw, **expected))
         put('prior', partial(checked_prior, prior=self.draw_prior, dx=self.dx))
     @property
     def dx(self) -> int: return self.bounds.shape[1]
@@ -208,8 +243,8 @@ def sample(self:Task,
                    self.prior(n - rest, self._stream("valid", seed))])
     valid = torch.arange(n) >= rest
     box = self.bounds if self.space.plain else self.space
-    return rows_that_ran(self.name, x, self.simulate(x), box, valid, same_unit=self.same_unit,
-                         turns=self.turns)
+    y = self.measure(x, self._stream("noise", seed))
+    return rows_that_ran(self.name, x, y, box, valid, same_unit=self.same_unit, turns=self.turns)
 
 @patch
 def targets(self:Task,
@@ -260,12 +295,22 @@ def check_task(task:Task,       # the task to be tried
     promise(y.isfinite().any(), f"all {n} simulations failed")
     atol = float(tol * (1 + y[y.isfinite()].abs().max()))
     same = lambda other: torch.allclose(other, y, rtol=0, atol=atol, equal_nan=True)
-    promise(same(task.simulate(x)), "the same designs simulated twice give other measurements")
+    promise(same(task.simulate(x)),
+            "the same designs simulated twice give other measurements; a task with noise has "
+            "simulate without it, and measure(x, generator) with it")
     alone = torch.cat([task.simulate(row[None]) for row in x])
     promise(same(alone), f"a batch and single calls differ by more than {tol:g} of the scale of y")
     double = task.simulate(x.double()).dtype == torch.float64
     promise(double, "float64 designs lose their precision")
     check_names(task, y.shape[1])
+    if not task.noisy: return
+    measured = [task.measure(x, stream("check", seed)) for seed in (0, 0, 1)]
+    promise(measured[0].shape == y.shape, f"simulate has {y.shape[1]} columns, measure "
+                                          f"{measured[0].shape[1]}")
+    promise(torch.equal(*map(torch.nan_to_num, measured[:2])),
+            "measure gives other numbers for the same generator")
+    promise(not torch.equal(*map(torch.nan_to_num, measured[1:])),
+            "measure gives the same numbers for another generator; leave it out where there is no noise")
 
 # %% ../../nbs/tasks/00_task.ipynb #e4858738
 def draw_spectra(axis:tuple[str, Tensor],  # name and (dy,) values of the horizontal axis
