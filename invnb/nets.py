@@ -162,7 +162,8 @@ class Patient:
         if self.turned: return False
         patience = max(25, 500 / self.steps, .3 * self.epoch)
         if self.epoch - self.best_epoch < patience and self.epoch < self.epochs / 2: return False
-        self.turned, self.length = self.epoch, min(max(1, self.best_epoch), self.epochs - self.epoch)
+        self.turned = self.epoch
+        self.length = min(max(1, self.best_epoch), self.epochs - self.epoch)
         self.average = Average(self.net)
         return True
 

@@ -443,6 +443,13 @@ def test_parts_of_a_task(n, dx, seed):
     assert x.shape == (n, dx) and ((x >= bounds[0]) & (x <= bounds[1])).all()
     prior = lambda n, generator: uniform_prior(n, generator, bounds)
     assert equal(checked_prior(n, stream(seed), prior, dx), x)
+    space = Space(bounds.sort(0).values)
+    assert as_prior(prior, space) is prior and equal(as_prior(None, space)(n, stream(seed)), uniform_prior(n, stream(seed), space.bounds.float()))
+    even = torch.distributions.Uniform(*space.bounds)
+    assert as_prior(even, space)(n, stream(seed)).shape == (n, dx) and equal(as_prior(even, space)(n, stream(seed)), drawn(n, stream(seed), even))
+    loud = lambda x, generator: x + torch.randn(x.shape, generator=generator)
+    facts = dict(name="mine", dx=dx)
+    assert equal(checked_measure(x, stream(seed), lambda x: 2*x, False, **facts), 2*x) and equal(checked_measure(x, stream(seed), loud, True, **facts), loud(x, stream(seed)))
     for wrong in (lambda n, generator: x[1:], lambda n, generator: torch.cat([x, x], 1), lambda n, generator: x*math.nan):
         with pytest.raises(ValueError, match="^prior: expected"): checked_prior(n, stream(seed), wrong, dx)
     y, order, valid = x.sum(1, keepdim=True), shuffle(seed, n), torch.zeros(n, dtype=torch.bool)
@@ -1922,6 +1929,7 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "Data": (lambda **given: [getattr(Data(**given), name) for name in ("x", "y", "bounds", "valid")], dict(x=X, y=Y, bounds=BOX)),
     "solid_box": (solid_box, dict(bounds=BOX)),
     "checked_simulate": (lambda x: checked_simulate(x, lambda x: x.square(), "mine", 3), dict(x=X)),
+    "checked_measure": (lambda x: checked_measure(x, stream(0), lambda x, generator: x + torch.rand(x.shape, generator=generator), True, name="mine", dx=3), dict(x=X)),
     "column_numbers": (lambda value: column_numbers("x_scale", value, 5, 1.), dict(value=CURVE)),
     "Task": (lambda bounds: Task("mine", simulate, bounds).bounds, dict(bounds=BOX)),
     "Task.simulate": (lambda x: made().task.simulate(x), dict(x=ARM)),
@@ -1980,7 +1988,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",
     "on_values log_mass log_density on_grid Posterior Posterior.inside runge_kutta velocity_and_divergence logits trained_classifiers": "pieces of a posterior and of a judge: posterior, log_prob and c2st check",
     "compare checksum Record check_record check_counts CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
-    "shifted_spline grid_step kernel mmd bidirectional_loss trained error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
+    "shifted_spline grid_step kernel mmd bidirectional_loss error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
     "Search Till.__call__ same_rows CountingSimulator.entries Loop.note Loop.hear Loop.share": "what a method has bought",

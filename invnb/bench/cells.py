@@ -120,7 +120,8 @@ def code_of_total(spec:dict[str, Any],   # see `total_spec`
                  ) -> str:
     "A hash of all code that would compute this cell now"
     maker, known = maker_of(spec["task"]), known_classes()
-    parts:list[Any] = [maker] if maker else [task.measure, task.simulate, task.prior] if task else []
+    own = [task.measure, task.simulate, task.prior] if task else []
+    parts:list[Any] = [maker] if maker else own
     parts += [known[name] for name in class_names(spec["settings"]) if name in known]
     texts = {text for part in parts for text, _ in pieces(part, set())}
     texts |= closure("invnb.bench.cells", "run_total_cell")

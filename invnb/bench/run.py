@@ -14,7 +14,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -117,7 +116,7 @@ def run_cell(task:str|Task,                      # a Task, or the name of one
         method = copy.deepcopy(method).fit(data, spec["seed"], device, progress=False)
         trained = time.perf_counter()
         noise = stream(task.name, "answers", spec["seed"])
-        simulate = CountingSimulator(partial(task.measure, generator=noise))
+        simulate = CountingSimulator(lambda x: task.measure(x, noise))
         found = method.search(simulate, targets, spec["budget"], spec["seed"])
         searched = time.perf_counter()
         truth = task.simulate if task.noisy else None

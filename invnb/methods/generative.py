@@ -127,7 +127,7 @@ def once(self:GenerativeNet,
          c:Tensor,                   # (m, context) encoded measurements
          rows:Tensor,                # (n,) which of them is given, for each draw
          generator:Generator,        # of the draws
-        ) -> tuple[Tensor, Tensor]:  # (n, dx) designs, wherever they fall; (n,) True: a possible one
+        ) -> tuple[Tensor, Tensor]:  # (n, dx) designs, wherever they fall; (n,) inside?
     "One design for each of `rows`"
     z, (low, high) = c.new_zeros(len(rows), self.bounds.shape[1]), self.bounds
     inside = torch.ones(len(rows), dtype=torch.bool, device=c.device)
@@ -150,7 +150,7 @@ def draw(self:GenerativeNet,
          y:Tensor,                   # (n, dy) measurements
          generator:Generator,        # of the draws
          redraws:int=0,              # how often a draw that is outside is repeated
-        ) -> tuple[Tensor, Tensor]:  # (n, dx) designs in the bounds; (n,) False: moved there
+        ) -> tuple[Tensor, Tensor]:  # (n, dx) designs in the bounds; (n,) not moved?
     "One design for each row of `y`"
     y, rows = y.unique_consecutive(dim=0, return_inverse=True)
     c = self.encode(self.y_scale(y))
@@ -178,9 +178,9 @@ class Drawing(Method):
         draws, inside = zip(*(self.net.draw(part, generator, self.redraws)
                               for part in progress_bar(parts, "draws", "part")))
         out = 1 - float(torch.cat(inside).float().mean())
-        if out > .1: warnings.warn(f"propose: {out:.0%} of the designs were drawn outside the bounds "
-                                   f"{self.redraws + 1} times, and are moved there; the wish may "
-                                   "be unlike all measurements of the training", stacklevel=4)
+        often = f"propose: {out:.0%} of the draws lay outside the bounds {self.redraws+1} times"
+        if out > .1: warnings.warn(f"{often}, and are moved there; the wish may be unlike all "
+                                   "measurements of the training", stacklevel=4)
         x = torch.cat(draws).view(len(wish), many, -1)
         if space is None: return x
         moved = ((moved_into(space, x) - x) / space.half().to(x)).square().sum(2)
@@ -198,8 +198,10 @@ def trained(method:"Generative",     # its settings
     (x, y), name = data.train, type(method).__name__
     steps = [grid_step(column) if method.counts_first else 0. for column in x.T]
     constant = [i for i, column in enumerate(x.T) if column.amin() == column.amax()]
-    sizes = dict(dx=x.shape[1], dy=y.shape[1], whole=[i for i, step in enumerate(steps) if step],
-                 fixed=constant if method.counts_first else [], hidden=list(hidden))
+    whole = [i for i, step in enumerate(steps) if step]
+    fixed = constant if method.counts_first else []
+    sizes:dict[str, Any] = dict(dx=x.shape[1], dy=y.shape[1], whole=whole, fixed=fixed,
+                                hidden=list(hidden))
     with seeded(stream(name, "weights", seed)): net = method.build(**sizes).to(x.device)
     net.x_scale.fit(x)
     net.y_scale.fit(y)
@@ -208,7 +210,8 @@ def trained(method:"Generative",     # its settings
     last = ((x.amax(0) - x.amin(0)) / step).nan_to_num(0., 0.).round()
     net.grid.copy_(torch.stack([x.amin(0), step, last]))
     for block in net.modules():
-        if isinstance(block, Block): block.planned = method.epochs * math.ceil(len(x) / method.batch)
+        if isinstance(block, Block):
+            block.planned = method.epochs * math.ceil(len(x) / method.batch)
     training, order = stream(name, "noise", seed), stream(name, "order", seed)
     loss = lambda x, y: net.loss(x, y, training if net.training else stream(name, "validation"))
     return sizes, net, train(net, loss, data, method.epochs, method.batch, method.lr, "patient",
@@ -248,8 +251,8 @@ class Generative(Drawing):
         check_count("members", self.members); check_count("redraws", self.redraws, 0)
         low, high = data.bounds
         out = float(((data.x < low) | (data.x > high)).any(1).float().mean())
-        if out > .01: warnings.warn(f"fit: {out:.0%} of the designs lie outside the bounds; no draw "
-                                    "will, and what a posterior says holds inside", stacklevel=3)
+        if out > .01: warnings.warn(f"fit: {out:.0%} of the designs lie outside the bounds; no "
+                                    "draw will, and a posterior is that inside", stacklevel=3)
         found = []
         for hidden in self.widths if self.hidden is None else [self.hidden]:
             found.append(trained(self, data, hidden, seed, progress))

@@ -133,12 +133,12 @@ def drawn(n:int,                       # how many designs
     with seeded(generator): return distribution.sample((n,))
 
 # %% ../../nbs/tasks/00_task.ipynb #c0ffee05
-def checked_measure(x:Tensor,             # (n, dx) designs; an array or DataFrame will do
-                    generator:Generator,  # of the noise
-                    measure:Callable,     # x, generator -> (n, dy); or x -> (n, dy), without noise
-                    noisy:bool,           # which of the two it is
-                    **expected:Any,       # as `checked_simulate` takes it
-                   ) -> Tensor:           # (n, dy), of the dtype and on the device of x
+def checked_measure(x:Tensor,                        # (n, dx) designs; array or DataFrame will do
+                    generator:Generator,             # of the noise
+                    measure:Callable[..., Tensor],   # x, generator -> (n, dy); or x -> (n, dy)
+                    noisy:bool,                      # does it take a generator?
+                    **expected:Any,                  # as `checked_simulate` takes it
+                   ) -> Tensor:                      # (n, dy), of the dtype and on the device of x
     "Measure once, with noise where there is some"
     once = (lambda x: measure(x, generator)) if noisy else measure
     return checked_simulate(x, once, **expected)
@@ -196,7 +196,8 @@ class Task:
     noisy:bool=field(init=False)         # True: `measure` was given
     if TYPE_CHECKING:
         def __init__(self, name:str, simulate:_Simulate, bounds:ArrayLike|Space,
-                     prior:_Prior|Distribution|None=None, version:int=1, x_names:Sequence[str]=(), x_offset:ArrayLike|None=None,
+                     prior:_Prior|Distribution|None=None, version:int=1,
+                     x_names:Sequence[str]=(), x_offset:ArrayLike|None=None,
                      x_scale:ArrayLike|None=None, y_names:Sequence[str]=(),
                      y_axis:tuple[str, ArrayLike]|None=None, draw:_Draw|None=None,
                      same_unit:bool=True, turns:ArrayLike|None=None,
@@ -218,9 +219,10 @@ class Task:
         put('x_scale', column_numbers("x_scale", self.x_scale, self.dx, 1, zero=False))
         put('raw', self.simulate)
         put('draw_prior', as_prior(self.prior, self.space))
-        put('noisy', self.measure is not None)
-        expected = dict(name=self.name, dx=self.dx, dy=len(self.y_names) or None)
-        put('measure', partial(checked_measure, measure=self.measure or self.raw, noisy=self.noisy,
+        measure = cast(_Measure|None, self.measure)
+        put('noisy', measure is not None)
+        expected:dict[str, Any] = dict(name=self.name, dx=self.dx, dy=len(self.y_names) or None)
+        put('measure', partial(checked_measure, measure=measure or self.raw, noisy=self.noisy,
                                **expected))
         put('simulate', partial(checked_simulate, simulate=self.raw, **expected))
         put('prior', partial(checked_prior, prior=self.draw_prior, dx=self.dx))
@@ -310,7 +312,7 @@ def check_task(task:Task,       # the task to be tried
     promise(torch.equal(*map(torch.nan_to_num, measured[:2])),
             "measure gives other numbers for the same generator")
     promise(not torch.equal(*map(torch.nan_to_num, measured[1:])),
-            "measure gives the same numbers for another generator; leave it out where there is no noise")
+            "measure gives the same numbers for another generator; without noise, leave it out")
 
 # %% ../../nbs/tasks/00_task.ipynb #e4858738
 def draw_spectra(axis:tuple[str, Tensor],  # name and (dy,) values of the horizontal axis
