@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['rank_apart', 'spread_out', 'uniform_starts', 'make_bank', 'nearest_rows', 'bank_in', 'bank_measurements',
-           'other_starts', 'best_bases', 'nearest_known', 'local_doubt', 'first_apart', 'plain_targets',
+           'other_starts', 'drawn_starts', 'best_bases', 'nearest_known', 'local_doubt', 'first_apart', 'plain_targets',
            'robust_candidates', 'descended', 'NeuralAdjoint', 'keep_rows', 'neural_adjoint_paper']
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #8eb7feea
@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from torch import Generator, Tensor
 from typing_extensions import Self
 
-from ..core import Data, as_bounds, progress_bar, stream
+from ..core import Data, as_bounds, as_matrix, progress_bar, stream
 from .descent import AdamSearch, LevenbergMarquardt, Scaled, box_step, damped_step
 from .method import Method, moved_into, register_method
 from .contract import SurrogateNet
@@ -30,6 +30,7 @@ from .robust import (as_tolerance, built_error, building_errors, moving_price,
 from .shares import SharesNet
 from .surrogate import FrozenNet, SurrogateMethod
 from ..misfit import Misfit
+from ..nets import seeded
 from .values import search_values
 from ..space import Space
 from ..wish import Wish, as_wish
@@ -160,7 +161,9 @@ def bank_measurements(net:FrozenNet,   # whose surrogate is asked
         expected[unknown] = torch.cat([net.surrogate(part) for part in parts])
     return expected
 
-def other_starts(starts:str|Method,    # "uniform", or a method that proposes them
+_Starts = Callable[[Tensor, int], object]     # y (1, dy), how many -> (n, dx) designs
+
+def other_starts(starts:str|Method|_Starts,   # "uniform", a method, or a function
                  wish:Wish,            # (N, dy) what is wanted
                  count:int,            # starts a target
                  bounds:Tensor,        # (2, dx) the box
@@ -169,8 +172,24 @@ def other_starts(starts:str|Method,    # "uniform", or a method that proposes th
                 ) -> Tensor:           # (N, count, dx)
     "Starts that are no rows of the table"
     if isinstance(starts, Method): return starts.candidates(wish, count, generator, space)
+    if not isinstance(starts, str): return drawn_starts(starts, wish, count, bounds, generator)
     if space is None: return uniform_starts((len(wish), count), bounds, generator)
     return space.sample(len(wish) * count, generator).view(len(wish), count, -1)
+
+def drawn_starts(draw:_Starts,         # y (1, dy), how many -> (n, dx) designs
+                 wish:Wish,            # (N, dy) what is wanted, exactly
+                 count:int,            # starts a target
+                 bounds:Tensor,        # (2, dx) the box
+                 generator:Generator,  # that torch's own follows meanwhile
+                ) -> Tensor:           # (N, count, dx)
+    "Starts by somebody else's function, a posterior's for instance, moved into the box"
+    if not wish.exact:
+        raise ValueError("starts: a function is given measurements, expected a wish for exactly "
+                         "those, got one that leaves room")
+    with seeded(generator):
+        drawn = [as_matrix("starts", draw(y[None].cpu(), count), rows=count, width=bounds.shape[1])
+                 for y in wish.lower]
+    return torch.minimum(torch.maximum(torch.stack(drawn).to(bounds), bounds[0]), bounds[1])
 
 # %% ../../nbs/methods/02_neural_adjoint.ipynb #cdb82f63
 def best_bases(x:Tensor,              # (N, S, dx) designs
@@ -309,7 +328,7 @@ _Box = Tensor | Sequence[Sequence[float]]
 class NeuralAdjoint(SurrogateMethod):
     "Designs found by descending a frozen surrogate's misfit (Ren et al. 2020)"
     solver:_Solver=field(default_factory=LevenbergMarquardt)  # how: this, AdamSearch or one's own
-    starts:str|Method="data"  # "data": nearest rows; "uniform"; a method: what it proposes
+    starts:str|Method|_Starts="data"  # nearest rows; "uniform"; a method; or y, n -> designs
     n_starts:int|None=None    # starts a target; default: 1.25 a candidate, 3 with a tolerance
     bank:int=8000             # rows of the table to choose starts from
     apart:float=.005          # candidates nearer than this (half widths) are the same; 0: keep all
@@ -342,8 +361,10 @@ class NeuralAdjoint(SurrogateMethod):
         return net
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:
-        if not (self.starts in ("data", "uniform") or isinstance(self.starts, Method)):
-            raise ValueError(f"starts: expected 'data', 'uniform' or a method, got {self.starts!r}")
+        other = isinstance(self.starts, Method) or callable(self.starts)
+        if self.starts not in ("data", "uniform") and not other:
+            raise ValueError("starts: expected 'data', 'uniform', a method or a function, got "
+                             f"{self.starts!r}")
         if self.tolerance is not None: as_tolerance(self.tolerance, data.x.shape[1])
         super().learn(data, seed, progress)
         net = self.net
