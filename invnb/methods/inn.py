@@ -129,6 +129,7 @@ class INN(Generative):
     latent:int=2          # numbers that stand for what the measurement does not tell
     padding:int=4         # zeros beyond the wider side
     noise:float=.05       # on what goes in while training, in standard deviations
+    epochs:int=field(default=25, kw_only=True)    # passes over the training rows, at most
     lr:float=field(default=6e-3, kw_only=True)    # highest learning rate
 
     def block(self, features:int, context:int, hidden:Sequence[int]) -> InvertibleNet:
