@@ -61,6 +61,7 @@ from invnb.wish import *
 from invnb.use.judge import *
 
 EXEMPT = {      # public names that no property here exercises, and why
+    "drawn_starts": "what another package draws: the notebook of the neural adjoint asks it",
     "DEEPEST SIZES STOPS TIMES WHAT_FOR check_record check_counts MOST check_many check_reach NEW NoMoreThan check_settings check_sizes models_in read_both write_both roomy": "what comes from outside, at its extremes: tests/test_boundaries.py",
     "invnb.use.explore": "widgets and their pictures: tests/test_explore.py",
     "invnb.use.answers": "what the explorer asks and is told: tests/test_explore.py and its notebook",
@@ -995,7 +996,7 @@ def test_what_is_said_of_candidates(any_surrogate, N, n, seed):
     assert (low <= high).all() and (wide[0] <= low).all() and (high <= wide[1]).all()
     reach = pure(within_reach, any_surrogate, data, x, targets)
     fewer = within_reach(any_surrogate, data, x[:, :1], targets)
-    assert reach.shape == (N,) and ((0 <= reach) & (reach <= 1)).all() and (fewer <= reach + 1e-9).all()
+    assert reach.shape == (N,) and ((0 <= reach) & (reach <= 1)).all() and (fewer <= reach*(1 + 1e-4) + 1e-6).all()      # rounding differs with the size of a batch
     assert wrong_rows(any_surrogate, data).shape == (int(any_surrogate.judged.rows.sum()), 2) and 0 < independent(any_surrogate, data) <= 2.001
 
 @given(st.integers(1, 6), st.integers(1, 5), st.floats(.05, 1), st.floats(1, 5), seeds)
@@ -1514,7 +1515,8 @@ def test_generative_net(dx, dy, counts, seed):
     with seeded(stream(seed)): net = GenerativeNet(dx, dy, [0] if counts else [], [], lambda f, c: GaussianMixture(f, c, 2, (4,)), 0)
     net.bounds.copy_(torch.tensor([[-1.]*dx, [1.]*dx]))
     net.grid.copy_(torch.tensor([[-1.]*dx, [.5]*dx, [4.]*dx]))
-    with torch.no_grad(): x = pure(lambda y: net.draw(y, stream(seed), 2), normal(seed, 5, dy))
+    with torch.no_grad(): x, inside = pure(lambda y: net.draw(y, stream(seed), 2), normal(seed, 5, dy))
+    assert inside.shape == (5,) and (inside | (x.abs() == 1).any(1)).all()
     assert x.shape == (5, dx) and ((x >= -1) & (x <= 1)).all() and (not counts or torch.allclose(2*x[:, 0], (2*x[:, 0]).round(), atol=1e-4))
     assert net.loss(x, normal(seed, 5, dy), stream(seed)).isfinite()
 
@@ -1988,7 +1990,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",
     "on_values log_mass log_density on_grid Posterior Posterior.inside runge_kutta velocity_and_divergence logits trained_classifiers": "pieces of a posterior and of a judge: posterior, log_prob and c2st check",
     "compare checksum Record check_record check_counts CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
-    "shifted_spline grid_step kernel mmd bidirectional_loss error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
+    "shifted_spline grid_step kernel mmd bidirectional_loss drawn_starts error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
     "Search Till.__call__ same_rows CountingSimulator.entries Loop.note Loop.hear Loop.share": "what a method has bought",
