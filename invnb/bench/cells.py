@@ -187,6 +187,7 @@ def planned_total(tasks:Iterable[str|Task],          # names, or Task objects
     cells, sizes = dict[str, _Cell](), sorted(set(tables))
     for given, name, seed in itertools.product(list(tasks), list(methods), list(seeds)):
         task = get_task(given) if isinstance(given, str) else given
+        if task.noisy: raise ValueError(f"tasks: expected some without noise, got {task.name}")
         method:_Entry = name if name in PEERS else get_method(name)
         def add(rows:int, several:Sequence[int], most:int, stop:float) -> None:
             spec = total_spec(task, name, method, seed, rows, most, budget, several, stop)

@@ -7,9 +7,10 @@ __all__ = ['value_and_jacobian', 'differentiate', 'SurrogateNet', 'Judged', 'roo
            'learn_encoded', 'check_designs', 'calibrate', 'doubt_of']
 
 # %% ../../nbs/methods/01_contract.ipynb #7ed45ead
-from typing import Any, Callable, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, cast
 
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -112,6 +113,8 @@ class AnySurrogate(Model):
     "What every surrogate can be asked; subclasses are dataclasses with `build` and `learn`"
     net:SurrogateNet
     judged:Judged    # what it expected of rows that it had not learned from
+    if TYPE_CHECKING:            # see below
+        def interval(self, x:object, share:float=.9) -> Tensor: ...
 
     def learn(self, data:Data,          # what to learn from
               seed:int,                 # of all that is random
@@ -154,20 +157,23 @@ class AnySurrogate(Model):
         "How far off it may be: the expected squared error of each column"
         return self.net.variance(check_designs(self, x)) * self.net.y_scale.std.square()
 
-    def interval(self, x:object,   # (n, dx) designs: tensor, array, list or DataFrame
-                 share:float=.9,   # of such intervals that hold the measurement
-                ) -> Tensor:       # (2, n, dy) lower and upper end, in the units of y
-        "Where the measurement of each design lies"
-        designs = check_designs(self, x)
-        reach = 2**.5 * torch.erfinv(torch.tensor(share)) * self.net.variance(designs).sqrt()
-        z = self.net.y_scale(self.net(designs))
-        return torch.stack([self.net.y_scale.inverse(z - reach),
-                            self.net.y_scale.inverse(z + reach)])
-
     @property
     def error(self) -> float:
         "Mean squared misfit of held-out rows; in squared units of y where columns share a unit"
         return float(fitted(self).net.error)
+
+# %% ../../nbs/methods/01_contract.ipynb #1a2b3c91
+@patch
+def interval(self:AnySurrogate,
+             x:object,         # (n, dx) designs: tensor, array, list or DataFrame
+             share:float=.9,   # of such intervals that hold the measurement
+            ) -> Tensor:       # (2, n, dy) lower and upper end, in the units of y
+    "Where the measurement of each design lies"
+    designs = check_designs(self, x)
+    reach = 2**.5 * torch.erfinv(torch.tensor(share)) * self.net.variance(designs).sqrt()
+    z = self.net.y_scale(self.net(designs))
+    return torch.stack([self.net.y_scale.inverse(z - reach),
+                        self.net.y_scale.inverse(z + reach)])
 
 # %% ../../nbs/methods/01_contract.ipynb #e5b89868
 class EncodedNet(SurrogateNet):
