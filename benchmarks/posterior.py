@@ -24,9 +24,11 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
-from invnb.bench.samples import c2st
+from invnb.bench.posterior import rank_among, uniformity
+from invnb.bench.samples import c2st, c2st_each, tarp
 from invnb.core import Data, as_matrix, no_bars, stream
 from invnb.methods.method import get_method
+from invnb.tasks.task import Task
 
 
 @dataclass
@@ -151,8 +153,20 @@ def ours(name):
         method = get_method(name, **options).fit(data, seed=seed, progress=False)
         facts = dict(epochs=len(method.history["valid"]), hidden=list(method.sizes["hidden"]))
         numbers = sum(p.numel() for p in method.net.parameters())
-        return lambda y, n, seed: method.posterior(y).sample(n, seed), dict(facts, parameters=numbers)
+        draw = lambda y, n, seed: method.posterior(y).sample(n, seed)
+        return method, draw, dict(facts, parameters=numbers)
     return learn
+
+def calibration(method, name, seed, draws=99):
+    "p-values of uniform ranks: of each column (SBC), and of distances to random points (TARP)"
+    problem = PROBLEMS[name]
+    cube = problem.reach * torch.tensor([[-1.] * problem.dx, [1.] * problem.dx])
+    task = Task(name, None, cube, measure=problem.draw)
+    generator = stream("truths", name, seed)
+    x = task.prior(300, generator)
+    drawn = method.propose(task.measure(x, generator), draws, seed)
+    sbc = uniformity(rank_among(x, drawn, generator), draws)
+    return dict(sbc_p=sbc.tolist(), tarp_p=uniformity(tarp(x, drawn, seed), draws).item())
 
 def theirs(kind):
     "Neural posterior estimation, or flow matching, of sbi; it draws from torch's global generator"
@@ -169,7 +183,7 @@ def theirs(kind):
             torch.manual_seed(seed)
             return posterior.sample((n,), x=y, show_progress_bars=False)
         numbers = sum(p.numel() for p in network.parameters())
-        return draw, dict(epochs=trainer.summary["epochs_trained"][-1], parameters=numbers)
+        return None, draw, dict(epochs=trainer.summary["epochs_trained"][-1], parameters=numbers)
     return learn
 
 SBI = {f"sbi_{kind}": theirs(kind) for kind in ("nsf", "maf", "fmpe")}
@@ -182,15 +196,15 @@ def trained(folder, name, who, seed, args):
     data = Data(x, problem.draw(x, generator), cube)
     options = {} if args.epochs is None else {"epochs": args.epochs}
     began = time.process_time()
-    draw, facts = (SBI[who] if who in SBI else ours(who))(data, seed, options)
+    method, draw, facts = (SBI[who] if who in SBI else ours(who))(data, seed, options)
     facts["fit_cpu_s"] = time.process_time() - began
-    found, border, began = {}, 0., time.process_time()
-    for number in range(1, args.observations + 1):
-        y, reference = observed(folder, name, number)
-        drawn = draw(y, args.draws, seed)
-        border = max(border, float((drawn.abs() == problem.reach).any(1).double().mean()))
-        found[number] = c2st(drawn, reference[:args.draws], seed)
+    began, numbers = time.process_time(), range(1, args.observations + 1)
+    known = [observed(folder, name, number) for number in numbers]
+    drawn = [draw(y, args.draws, seed) for y, _ in known]
+    border = max(float((x.abs() == problem.reach).any(1).double().mean()) for x in drawn)
+    found = dict(zip(numbers, c2st_each(drawn, [x[:args.draws] for _, x in known], seed)))
     facts["judge_cpu_s"] = time.process_time() - began
+    if method is not None: facts |= calibration(method, name, seed)
     return dict(facts, task=name, method=who, training=seed, simulations=args.simulations,
                 draws=args.draws, on_the_border=border, c2st=found)
 

@@ -6,7 +6,7 @@ import pytest
 from invnb.bench.cells import code_of_total
 from invnb.bench.store import code_now, read_records
 
-FOLDERS = sorted(path for path in (Path(__file__).parent.parent / "results").iterdir() if path.is_dir())
+FOLDERS = sorted(path for path in (Path(__file__).parent.parent / "results").iterdir() if any(path.glob("*.safetensors")))
 
 
 @pytest.mark.filterwarnings("ignore:.* are stale")

@@ -145,6 +145,9 @@ def cell_spec(task:str|Task,   # a Task, or the name of one
              ) -> dict[str, Any]:
     "All that was asked for in a cell"
     known = get_task(task) if isinstance(task, str) else task
+    if not known.raw:
+        raise ValueError(f"tasks: expected some that simulate without noise, got {known.name}; "
+                         "the least of many noisy errors is luck, and no error of a design")
     return dict(task=known.name, task_version=known.version, method=name,
                 settings=to_config(method), seed=seed, rows=rows, targets=targets, budget=budget,
                 invnb=__version__)

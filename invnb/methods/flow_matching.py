@@ -8,7 +8,7 @@ __all__ = ['runge_kutta', 'path_times', 'uneven_times', 'VelocityField', 'veloci
 # %% ../../nbs/methods/10_flow_matching.ipynb #9577da05
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
 import torch
@@ -76,6 +76,7 @@ class VelocityField(Block):
         return self.net(torch.cat([place, waves.sin(), waves.cos(), c], 1))
 
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
+        x, c = x.repeat(4, 1), c.repeat(4, 1)
         t = uneven_times(len(x), generator).to(x)
         noise = torch.randn(x.shape, generator=generator).to(x)
         return (self((1 - t) * noise + t * x, t, c) - (x - noise)).square().mean()
@@ -118,7 +119,9 @@ def log_prob(self:VelocityField,
 @dataclass
 class FlowMatching(Generative):
     "Draws by following a learned velocity (Lipman et al. 2023)"
-    steps:int=7          # of the path, four network calls each
+    widths = (160, 160, 160), (64, 64)
+    steps:int=6          # of the path, four network calls each
+    lr:float=field(default=4e-3, kw_only=True)    # highest learning rate
 
     def block(self, features:int, context:int, hidden:Sequence[int]) -> VelocityField:
         return VelocityField(features, context, hidden, self.steps)

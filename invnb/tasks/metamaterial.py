@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['metamaterial_box', 'characters', 'ShiftNet', 'metamaterial_networks', 'ensemble', 'held_out_spectra', 'full_wave',
-           'OfficialNet', 'read_weights', 'official_net', 'from_official', 'draw_metamaterial', 'metamaterial']
+           'polished', 'OfficialNet', 'read_weights', 'official_net', 'from_official', 'draw_metamaterial',
+           'metamaterial']
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #7238cfd5
 import io, math, zipfile
@@ -13,12 +14,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Callable, cast
 
-import torch
+import numpy as np, scipy, torch
 from torch import Tensor, nn
 
-from ..core import as_matrix, progress_bar, stream
+from ..core import as_matrix, check_count, progress_bar, stream
 from ..nets import mlp, seeded
-from .rcwa import bundled, frequencies, lattice_period, sites, sizes, spectrum
+from .rcwa import (bundled, frequencies, lattice_period, silicon, sites, sizes, slopes,
+                              spectrum)
 from .task import Axes, Task, draw_spectra, register_task
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #caa92e65
@@ -94,6 +96,38 @@ def full_wave(x:Tensor,      # (n, 8) scaled
     y = x.new_full((len(x), 300), torch.nan)
     if runs.any(): y[runs] = spectrum(heights[runs].cpu(), radii[runs].cpu(), frequencies)[0].to(x)
     return y
+
+# %% ../../nbs/tasks/07_metamaterial.ipynb #d0d0f002
+def polished(x:object,            # (n, 8) scaled designs to begin with; array or DataFrame will do
+             y:object,            # (300,) the spectrum that is wanted
+             evaluations:int=15,  # full-wave solutions with slopes for each design, at most
+             solve:int=30,        # how many of the frequencies are solved
+             order:int=6,         # harmonics a side, as in `full_wave`
+            ) -> Tensor:          # (n, 8) in the box
+    "Each design at the end of a way down the full-wave misfit"
+    starts, wish = as_matrix("x", x, width=8), as_matrix("y", [y], width=len(frequencies))[0]
+    check_count("evaluations", evaluations)
+    if not 2 <= solve <= len(frequencies):
+        raise ValueError(f"solve: expected 2 to {len(frequencies)} frequencies, got {solve}")
+    where = torch.linspace(0, len(frequencies) - 1, solve).round().long()
+    args = frequencies[where], silicon(frequencies[where]), order, lattice_period
+    step = torch.cat(sizes(torch.ones(1, 8)), 1) - torch.cat(sizes(torch.zeros(1, 8)), 1)
+    low, high = metamaterial_box.double()
+    found = []
+    for start in progress_bar(starts.cpu().double(), "polish", "design"):
+        known = dict[bytes, tuple[Tensor, Tensor]]()
+        def solved(u:np.ndarray) -> tuple[Tensor, Tensor]:
+            if u.tobytes() not in known:
+                (h,), (r,) = sizes(torch.as_tensor(u)[None])
+                power, slope = slopes(h, r, *args)
+                known[u.tobytes()] = power - wish.cpu()[where].double(), slope * step[0]
+            return known[u.tobytes()]
+        inside = start.clamp(low + 1e-6, high - 1e-6).numpy()
+        end = scipy.optimize.least_squares(lambda u: solved(u)[0].numpy(), inside,
+                                           lambda u: solved(u)[1].numpy(), max_nfev=evaluations,
+                                           bounds=(low.numpy(), high.numpy()))
+        found.append(torch.as_tensor(end.x))
+    return torch.stack(found).to(starts)
 
 # %% ../../nbs/tasks/07_metamaterial.ipynb #4399592b
 class OfficialNet(nn.Module):

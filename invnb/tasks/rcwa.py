@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['speed_of_light', 'lattice_period', 'frequencies', 'sites', 'bundled_files', 'waves', 'products', 'multiplication',
            'disks', 'cosine_products', 'filling', 'normals', 'derivatives', 'layer', 'tangent', 'faces', 'Scattered',
-           'free_space', 'cascade', 'silicon', 'as_cells', 'scatter', 'transmission', 'spectrum', 'sizes', 'bundled',
-           'cst_spectra']
+           'free_space', 'cascade', 'silicon', 'permittivities', 'as_cells', 'maxwell', 'scatter', 'parted', 'slopes',
+           'Transmission', 'learns', 'transmission', 'spectrum', 'sizes', 'bundled', 'cst_spectra']
 
 # %% ../../nbs/tasks/06_rcwa.ipynb #718a36eb
 import hashlib, importlib.resources, math, warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, cast
 
 import numpy as np, safetensors.torch, torch
 import scipy
@@ -43,30 +43,32 @@ def products(order:int,     # harmonics a side
     w = waves(order)
     return (w[rows][:, None] * w[columns]).flatten(0, 1) / len(w["u"])
 
-def multiplication(f:Tensor,             # (p, q) a function of the cell, sampled or by coefficients
+def multiplication(f:Tensor,             # (..., p, q) a function of the cell, or coefficients
                    along:Tensor,           # (m m', p) averages it with pairs of waves along x
                    across:Tensor,          # (n n', q) and along y
                    shape:tuple[int, int],  # m, n: waves that come out along x and y
-                  ) -> Tensor:             # (m n, m' n')
+                  ) -> Tensor:             # (..., m n, m' n')
     "The matrix that multiplies a field by a function"
     m, n = shape
-    blocks = (along @ f @ across.T).view(m, len(along)//m, n, len(across)//n)
-    return blocks.transpose(1, 2).flatten(0, 1).flatten(1).to(torch.complex128)
+    blocks = (along @ f @ across.T).view(*f.shape[:-2], m, len(along)//m, n, len(across)//n)
+    return blocks.transpose(-3, -2).flatten(-4, -3).flatten(-2).to(torch.complex128)
 
 # %% ../../nbs/tasks/06_rcwa.ipynb #fcf49c23
-def disks(radii:Tensor,        # (4,) µm
+def disks(radii:Tensor,        # (m, 4) µm, on the CPU
           standing:list[int],  # which cylinders reach into this layer
           period:float,        # of the unit cell, µm
           order:int,           # harmonics a side
-         ) -> Tensor:          # (2M+1, 2M+1) Fourier coefficients of 1 inside, 0 outside
+         ) -> Tensor:          # (m, 2M+1, 2M+1) Fourier coefficients of 1 inside, 0 outside
     "The cross-section of a layer"
-    p = torch.arange(2*order + 1).double()
-    g, total = (2*math.pi/period) * torch.hypot(p[:, None], p), torch.zeros(len(p), len(p)).double()
+    p, total = torch.arange(2*order + 1).double(), torch.zeros(1).double()
+    g = (2*math.pi/period) * torch.hypot(p[:, None], p)
     for j in standing:
         phase = (-1.)**(sites[j][0]*p[:, None] + sites[j][1]*p)
-        gr = g*radii[j]
-        jinc = torch.where(g > 0, torch.special.bessel_j1(gr) / gr.clamp_min(1e-12), .5)
-        total = total + phase * jinc * 2*math.pi*(radii[j]/period)**2
+        wide = radii[:, j, None, None]
+        r = wide.detach()
+        j0, j1 = (torch.as_tensor(scipy.special.jv(n, (g*r).numpy())) for n in (0, 1))
+        inside = torch.where(g > 0, r*j1 / g.clamp_min(1e-12), r**2/2)
+        total = total + phase * 2*math.pi/period**2 * (inside + r*j0*(wide - r))
     return total
 
 @lru_cache
@@ -78,9 +80,9 @@ def cosine_products(order:int,   # harmonics a side
     cosines = torch.where(p > 0, 2., 1.) * torch.cos(p * waves(order)["u"])
     return products(order, kind, kind) @ cosines.T
 
-def filling(coefficients:Tensor,    # (2M+1, 2M+1) from disks
+def filling(coefficients:Tensor,    # (m, 2M+1, 2M+1) from disks
             order:int,              # harmonics a side
-           ) -> dict[str, Tensor]:  # cc, ss, sc: matrices
+           ) -> dict[str, Tensor]:  # cc, ss, sc: (m, .., ..) matrices
     "The matrices that multiply a field by 1 inside the cylinders and by 0 outside"
     count, pairs = dict(c=order + 1, s=order), {kind: cosine_products(order, kind) for kind in "cs"}
     return {a + b: multiplication(coefficients, pairs[a], pairs[b], (count[a], count[b]))
@@ -108,13 +110,13 @@ def derivatives(order:int,                  # harmonics a side
     curl = torch.cat([-torch.kron(c, d), torch.kron(back, s)], 1)
     return divergence.to(torch.complex128), curl.to(torch.complex128)
 
-def layer(fill:dict[str, Tensor],             # from filling
+def layer(fill:dict[str, Tensor],             # from filling, for one cell or for each frequency
           permittivity:Tensor,                # (nf, 1, 1) complex, of the cylinders
           order:int,                          # harmonics a side
           period:float,                       # µm
          ) -> tuple[Tensor, Tensor, Tensor]:  # N (nf, s, s), K (s, s), L (nf, s, s)
     "Maxwell's equations in one layer: $G = k_0^2 N - K$ and $F = k_0^2 - L$"
-    ones = {kind: torch.eye(len(m), dtype=m.dtype) for kind, m in fill.items()}
+    ones = {kind: torch.eye(m.shape[-1], dtype=m.dtype) for kind, m in fill.items()}
     eps = {kind: ones[kind] + (permittivity - 1)*m for kind, m in fill.items()}
     inverse = {kind: ones[kind] + (1/permittivity - 1)*fill[kind] for kind in ("cc", "ss")}
     even, odd = (eps[kind] - torch.linalg.inv(inverse[kind]) for kind in ("cc", "ss"))
@@ -126,12 +128,14 @@ def layer(fill:dict[str, Tensor],             # from filling
     return N, g2 * curl.T @ curl, g2 * divergence.T @ torch.linalg.solve(eps["sc"], divergence)
 
 # %% ../../nbs/tasks/06_rcwa.ipynb #07b02a47
-def tangent(A:Tensor,        # (nf, s, s)
-            half:float,      # w: half the thickness, µm
-           ) -> Tensor:      # (nf, s, s)
+def tangent(A:Tensor,            # (nf, s, s)
+            half:Tensor|float,   # w: half the thickness, µm; a number, or (m, 1, 1)
+           ) -> Tensor:          # (nf, s, s)
     "$A^{-1/2} \\tan(A^{1/2} w)$, without eigenvectors"
     one = torch.eye(A.shape[-1], dtype=A.dtype)
-    doublings = max(0, math.ceil(math.log(float(A.abs().sum(-1).amax()) * half**2 + 1e-30, 4)))
+    half = torch.as_tensor(half, dtype=torch.float64)
+    reach = A.detach().abs().sum(-1).amax(-1) * half.detach().flatten()**2
+    doublings = max(0, math.ceil(math.log(float(reach.amax()) + 1e-30, 4)))
     Z = A * (half / 2**doublings)**2
     Z2 = Z @ Z
     Z3 = Z2 @ Z
@@ -143,7 +147,7 @@ def tangent(A:Tensor,        # (nf, s, s)
 def faces(N:Tensor,                    # (nf, s, s) from layer
           K:Tensor,                    # (s, s) from layer
           L:Tensor,                    # (nf, s, s) from layer
-          thickness:float,             # µm
+          thickness:Tensor|float,      # µm; a number, or (m, 1, 1)
           k0:Tensor,                   # (nf, 1, 1) wave number in vacuum, 1/µm
          ) -> tuple[Tensor, Tensor]:   # P, Q (nf, s, s)
     "How a layer answers to fields that are even, and odd, about its middle"
@@ -190,6 +194,13 @@ def silicon(freq:Tensor,        # (nf,) THz; an array or a list will do
     freq, (background, plasma2, rate) = as_matrix("freq", [freq])[0], (11.69, 1.402, 1.769)
     return background - plasma2 / (freq**2 + 1j*rate*freq)
 
+def permittivities(freq:Tensor,                                       # (nf,) THz
+                   permittivity:complex|Callable[[Tensor], Tensor],   # a number, or of freq
+                  ) -> Tensor:                                        # (nf,) complex
+    "The permittivity at each frequency"
+    if callable(permittivity): return permittivity(freq)
+    return permittivity * torch.ones_like(freq).to(torch.complex128)
+
 # %% ../../nbs/tasks/06_rcwa.ipynb #94ebad9c
 def as_cells(heights:object,                # (n, 4) µm: tensor, array, list or DataFrame
              radii:object,                  # (n, 4) µm
@@ -205,6 +216,24 @@ def as_cells(heights:object,                # (n, 4) µm: tensor, array, list or
                          f"do not touch; got {float(r.min()):g} to {float(r.max()):g}")
     return h, r
 
+def maxwell(high:Tensor,       # (m, 4) µm: one cell, or the same for each frequency
+            wide:Tensor,       # (m, 4) µm
+            freq:Tensor,       # (nf,) THz
+            eps:Tensor,        # (nf,) complex, of the cylinders
+            order:int,         # harmonics a side
+            period:float,      # of the unit cell, µm
+           ) -> Scattered:
+    "Maxwell's equations, layer by layer"
+    k0 = (2*math.pi/speed_of_light * freq)[:, None, None].to(torch.complex128)
+    rank, base, layers = high[0].argsort().tolist(), high.new_zeros(1, 1, 1), []
+    for i, tallest in enumerate(rank):
+        top = high[:, tallest, None, None]
+        if float((top - base).detach().amax()) <= 1e-9: continue
+        fill = filling(disks(wide, rank[i:], period, order), order)
+        layers.append(faces(*layer(fill, eps[:, None, None], order, period), top - base, k0))
+        base = top
+    return cascade(layers, free_space(k0, order, period))
+
 def scatter(heights:Tensor,               # (4,) µm; an array or a list will do
             radii:Tensor,                 # (4,) µm, below a quarter of the period
             freq:Tensor,                  # (nf,) THz
@@ -214,18 +243,54 @@ def scatter(heights:Tensor,               # (4,) µm; an array or a list will do
            ) -> Scattered:                # on the device of heights; computed on the CPU
     "Full-wave solution of one cell, for a plane wave that comes in along the axes"
     cells = as_cells([heights], [radii], period)
-    (high,), (wide,), (f,) = (v.cpu().double() for v in (*cells, as_matrix("freq", [freq])))
-    k0 = (2*math.pi/speed_of_light * f)[:, None, None].to(torch.complex128)
-    eps = permittivity(f) if callable(permittivity) else permittivity*torch.ones_like(k0[:, 0, 0])
-    rank, base, layers = high.argsort().tolist(), 0., []
-    for i, tallest in enumerate(rank):
-        top = float(high[tallest])
-        if top - base <= 1e-9: continue
-        fill = filling(disks(wide, rank[i:], period, order), order)
-        layers.append(faces(*layer(fill, eps[:, None, None], order, period), top - base, k0))
-        base = top
-    found = cascade(layers, free_space(k0, order, period))
+    high, wide, (f,) = (v.detach().cpu().double() for v in (*cells, as_matrix("freq", [freq])))
+    found = maxwell(high, wide, f, permittivities(f, permittivity), order, period)
     return Scattered(*(part.to(cells[0].device) for part in found))
+
+# %% ../../nbs/tasks/06_rcwa.ipynb #d0d0e002
+def parted(high:Tensor,    # (4,) µm
+          ) -> Tensor:     # (4,) above 0 and all different
+    "Heights at least 1e-4 µm apart"
+    apart, base = high.detach().clone(), 0.
+    for i in high.argsort(stable=True).tolist(): apart[i] = base = max(float(apart[i]), base + 1e-4)
+    return apart
+
+def slopes(high:Tensor,           # (4,) µm
+           wide:Tensor,           # (4,) µm
+           freq:Tensor,           # (nf,) THz
+           eps:Tensor,            # (nf,) complex, of the cylinders
+           order:int,             # harmonics a side
+           period:float,          # of the unit cell, µm
+           some:int=8,            # frequencies at a time
+          ) -> tuple[Tensor, Tensor]:   # power (nf,), slopes (nf, 8) in heights and radii
+    "The power that goes straight through, and its derivatives"
+    found = []
+    for f, e in zip(freq.split(some), eps.split(some)):
+        with torch.enable_grad():
+            each = torch.cat([parted(high), wide.detach()]).repeat(len(f), 1).requires_grad_()
+            direct = maxwell(each[:, :4], each[:, 4:], f, e, order, period).direct
+            power = direct.real**2 + direct.imag**2
+            found.append((power.detach(), torch.autograd.grad(power.sum(), each)[0]))
+    power, slope = zip(*found)
+    return torch.cat(power), torch.cat(slope)
+
+class Transmission(torch.autograd.Function):
+    "`transmission`, with the slopes that it had at hand"
+    @staticmethod
+    def forward(ctx:Any, x:Tensor, freq:Tensor, *args:Any) -> Tensor:
+        found = [slopes(row[:4], row[4:], freq, *args) for row in x]
+        power, slope = map(torch.stack, zip(*found))
+        ctx.save_for_backward(slope)
+        return power
+
+    @staticmethod
+    def backward(ctx:Any, *above:Tensor) -> Any:
+        return (above[0][:, :, None] * ctx.saved_tensors[0]).sum(1), None, None, None, None
+
+def learns(x:object,    # a tensor, or anything else
+          ) -> bool:
+    "Are slopes asked for?"
+    return isinstance(x, Tensor) and x.requires_grad
 
 def transmission(heights:Tensor,               # (n, 4) µm; an array, a list or a DataFrame will do
                  radii:Tensor,                 # (n, 4) µm
@@ -234,10 +299,16 @@ def transmission(heights:Tensor,               # (n, 4) µm; an array, a list or
                  period:float=lattice_period,  # of the unit cell, µm
                  permittivity:complex|Callable[[Tensor], Tensor]=silicon,  # as in scatter
                 ) -> Tensor:                   # (n, nf) between 0 and 1
-    "Share of the power that goes straight through, each frequency solved"
+    "Share of the power that goes straight through; can be differentiated in heights and radii"
     h, r = as_cells(heights, radii, period)
-    cells = progress_bar(list(zip(h, r)), "full wave", "design")
-    found = [scatter(high, wide, freq, order, period, permittivity).direct for high, wide in cells]
+    if learns(heights): h = cast(Tensor, heights)           # checked, and with its way back
+    if learns(radii): r = cast(Tensor, radii)
+    x, (f,) = torch.cat([h, r], 1).cpu().double(), as_matrix("freq", [freq]).cpu().double()
+    args = f, permittivities(f, permittivity), order, period
+    cells = progress_bar(x.split(1), "full wave", "design")
+    if learns(x) and torch.is_grad_enabled():
+        return torch.cat([Transmission.apply(one, *args) for one in cells]).to(h)
+    found = [maxwell(one[:, :4], one[:, 4:], *args).direct for one in cells]
     return torch.stack([direct.abs()**2 for direct in found]).to(h)
 
 # %% ../../nbs/tasks/06_rcwa.ipynb #ed455260

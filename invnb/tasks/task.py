@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['task_registry', 'register_task', 'check_parts', 'column_names', 'column_numbers', 'solid_box', 'checked_simulate',
-           'checked_prior', 'uniform_prior', 'as_prior', 'drawn', 'checked_measure', 'rows_that_ran', 'reachable',
-           'Task', 'check_names', 'check_task', 'draw_spectra', 'list_tasks', 'get_task']
+           'checked_prior', 'uniform_prior', 'as_prior', 'drawn', 'unknown', 'checked_measure', 'rows_that_ran',
+           'reachable', 'Task', 'check_names', 'check_truth', 'check_task', 'draw_spectra', 'list_tasks', 'get_task']
 
 # %% ../../nbs/tasks/00_task.ipynb #44cfc7aa
 from collections.abc import Sequence
@@ -35,13 +35,14 @@ _Draw = Callable[[Tensor, Tensor|None, Axes], object]    # x (n, dx), y (dy,) or
 
 # %% ../../nbs/tasks/00_task.ipynb #b641ff01
 def check_parts(name:object,           # one word
-                parts:dict[str, Any],  # functions by their names; all but `simulate` may be None
+                parts:dict[str, Any],  # functions by their names; some may be None
                ) -> None:
     "A `ValueError` where the name of a task is not one word, or a part of it not a function"
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(f"name: expected one word, got {name!r}")
     for what, value in parts.items():
-        if not (callable(value) or (value is None and what != 'simulate')):
+        needed = what == "simulate" and parts.get("measure") is None
+        if not (callable(value) or (value is None and not needed)):
             raise ValueError(f"{what}: expected a function, got {value!r}")
 
 # %% ../../nbs/tasks/00_task.ipynb #914f1411
@@ -133,6 +134,13 @@ def drawn(n:int,                       # how many designs
     with seeded(generator): return distribution.sample((n,))
 
 # %% ../../nbs/tasks/00_task.ipynb #c0ffee05
+def unknown(x:Tensor,    # (n, dx) designs
+            name:str,    # of the task
+           ) -> Tensor:
+    "Stands for a simulator without noise where there is none"
+    raise ValueError(f"simulate of {name}: expected a simulator without noise, got measure alone; "
+                     "the least of many noisy errors would be luck, so nothing is judged by it")
+
 def checked_measure(x:Tensor,                        # (n, dx) designs; array or DataFrame will do
                     generator:Generator,             # of the noise
                     measure:Callable[..., Tensor],   # x, generator -> (n, dy); or x -> (n, dy)
@@ -177,7 +185,8 @@ def reachable(name:str,             # of the task, for the message
 class Task:
     "A forward process to invert: `simulate` on the box `bounds`, with designs drawn from `prior`"
     name:str                             # one word, used for files, seeds and tables
-    simulate:_Simulate                   # (n, dx) -> (n, dy); a failed simulation is a row of NaN
+    simulate:_Simulate                   # (n, dx) -> (n, dy); a failed simulation is a row of NaN;
+                                         # None: nobody knows it without noise, see measure
     bounds:Tensor                        # (2, dx) the box that designs fill, or a Space
     prior:_Prior=cast(Any, None)         # n, generator -> (n, dx); default: all over the space
     version:int=1                        # raised when its numbers change: old results become stale
@@ -193,9 +202,9 @@ class Task:
     space:Space=field(init=False)        # where designs may lie; its bounds are the box
     raw:_Simulate=field(init=False)      # `simulate` as it was given; its field holds a checked one
     draw_prior:_Prior=field(init=False)  # `prior` as it was given; its field holds a checked one
-    noisy:bool=field(init=False)         # True: `measure` was given
+    noise:_Measure|None=field(init=False)    # `measure` as it was given
     if TYPE_CHECKING:
-        def __init__(self, name:str, simulate:_Simulate, bounds:ArrayLike|Space,
+        def __init__(self, name:str, simulate:_Simulate|None, bounds:ArrayLike|Space,
                      prior:_Prior|Distribution|None=None, version:int=1,
                      x_names:Sequence[str]=(), x_offset:ArrayLike|None=None,
                      x_scale:ArrayLike|None=None, y_names:Sequence[str]=(),
@@ -219,15 +228,17 @@ class Task:
         put('x_scale', column_numbers("x_scale", self.x_scale, self.dx, 1, zero=False))
         put('raw', self.simulate)
         put('draw_prior', as_prior(self.prior, self.space))
-        measure = cast(_Measure|None, self.measure)
-        put('noisy', measure is not None)
+        put('noise', self.measure)
         expected:dict[str, Any] = dict(name=self.name, dx=self.dx, dy=len(self.y_names) or None)
-        put('measure', partial(checked_measure, measure=measure or self.raw, noisy=self.noisy,
+        put('measure', partial(checked_measure, measure=self.noise or self.raw, noisy=self.noisy,
                                **expected))
-        put('simulate', partial(checked_simulate, simulate=self.raw, **expected))
+        exactly = self.raw or partial(unknown, name=self.name)
+        put('simulate', partial(checked_simulate, simulate=exactly, **expected))
         put('prior', partial(checked_prior, prior=self.draw_prior, dx=self.dx))
     @property
     def dx(self) -> int: return self.bounds.shape[1]
+    @property
+    def noisy(self) -> bool: return self.noise is not None
     def _stream(self, *keys:str|int) -> Generator: return stream(self.name, self.version, *keys)
     def __repr__(self) -> str:
         return f"Task({self.name}: {self.dx} design parameters in the box {self.bounds.tolist()})"
@@ -254,7 +265,9 @@ def targets(self:Task,
             seed:int=0,              # which set; never a stream of a training or validation set
            ) -> Tensor:              # (n, dy)
     "Measurements to be met, each one reachable"
-    return reachable(self.name, self.simulate, self.prior, n, self._stream("targets", seed))
+    once = self.simulate if self.raw else partial(self.measure,
+                                                  generator=self._stream("noise", "targets", seed))
+    return reachable(self.name, once, self.prior, n, self._stream("targets", seed))
 
 # %% ../../nbs/tasks/00_task.ipynb #814b553b
 @patch
@@ -281,20 +294,13 @@ def check_names(task:Task,  # whose names, units and axis are looked at
     silent = [i for i, name in enumerate(task.x_names) if in_units[i] and name == f"x{i+1}"]
     assert not silent, f"{task.name}: x_scale or x_offset without x_names in columns {silent}"
 
-def check_task(task:Task,       # the task to be tried
-               n:int=64,        # designs to try
-               tol:float=1e-6,  # allowed difference between a batch and single calls, relative to y
-              ) -> None:
-    "Raise an `AssertionError` that says which promise `task` does not keep"
-    def promise(kept:object, broken:str) -> None: assert kept, f"{task.name}: {broken}"
-    x = task.prior(n, stream("check", task.name))
-    y = task.simulate(x)
-    lower, upper = task.bounds
-    inside = ((x >= lower) & (x <= upper)).float().mean()
-    promise(inside > .95, f"{inside:.0%} of the prior lie in the bounds, expected nearly all")
-    again = task.prior(n, stream("check", task.name))
-    promise(torch.equal(x, again), "prior gives other designs for the same generator")
-    promise(y.isfinite().any(), f"all {n} simulations failed")
+def check_truth(task:Task,       # that simulates without noise
+                x:Tensor,        # (n, dx) designs
+                y:Tensor,        # (n, dy) what it said of them
+                tol:float,       # allowed difference, relative to y
+                promise:Callable[[object, str], None],   # of something that must be true
+               ) -> None:
+    "Raise an `AssertionError` where a design has another answer the next time, or in company"
     atol = float(tol * (1 + y[y.isfinite()].abs().max()))
     same = lambda other: torch.allclose(other, y, rtol=0, atol=atol, equal_nan=True)
     promise(same(task.simulate(x)),
@@ -304,6 +310,23 @@ def check_task(task:Task,       # the task to be tried
     promise(same(alone), f"a batch and single calls differ by more than {tol:g} of the scale of y")
     double = task.simulate(x.double()).dtype == torch.float64
     promise(double, "float64 designs lose their precision")
+
+def check_task(task:Task,       # the task to be tried
+               n:int=64,        # designs to try
+               tol:float=1e-6,  # allowed difference between a batch and single calls, relative to y
+              ) -> None:
+    "Raise an `AssertionError` that says which promise `task` does not keep"
+    def promise(kept:object, broken:str) -> None: assert kept, f"{task.name}: {broken}"
+    x = task.prior(n, stream("check", task.name))
+    exactly = task.simulate if task.raw else lambda x: task.measure(x, stream("check", 0))
+    y = exactly(x)
+    lower, upper = task.bounds
+    inside = ((x >= lower) & (x <= upper)).float().mean()
+    promise(inside > .95, f"{inside:.0%} of the prior lie in the bounds, expected nearly all")
+    again = task.prior(n, stream("check", task.name))
+    promise(torch.equal(x, again), "prior gives other designs for the same generator")
+    promise(y.isfinite().any(), f"all {n} simulations failed")
+    if task.raw: check_truth(task, x, y, tol, promise)
     check_names(task, y.shape[1])
     if not task.noisy: return
     measured = [task.measure(x, stream("check", seed)) for seed in (0, 0, 1)]
