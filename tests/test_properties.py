@@ -74,6 +74,8 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.solver": "trained and saved: tests/test_solve.py, tests/test_fuzz.py and its notebook",
     "invnb.methods.campaign": "tests/test_campaigns.py asks and tells, in every order",
     "same_rows": "what check_method compares",
+    "check_truth": "what check_task asks of a simulator",
+    "Transmission": "the way back through transmission, which test_full_wave goes",
     "invnb.methods.improvement": "a process of few answers: its notebook compares its formulas with draws, tests/test_sequential.py uses it",
     "invnb.methods.sequential": "campaigns from nothing: tests/test_sequential.py and its notebook",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
@@ -434,7 +436,8 @@ def test_own_task(n, dx, dy, seed):
     with pytest.raises(ValueError, match="fewer than"): reachable("mine", lambda x: x*math.nan, task.prior, n, stream(seed))
     for wrong in (dict(simulate=3), dict(name="two words"), dict(name=1), dict(prior=3), dict(bounds=torch.zeros(2, dx)), dict(x_names=("a",)*(dx + 1))):
         with pytest.raises(ValueError, match="expected"): Task(**{**dict(name="mine", simulate=simulate, bounds=torch.tensor([[0.]*dx, [1.]*dx])), **wrong})
-    check_parts("word", dict(simulate=simulate, prior=None))
+    check_parts("word", dict(simulate=simulate, prior=None)); check_parts("word", dict(simulate=None, measure=simulate))
+    with pytest.raises(ValueError, match="measure alone"): unknown(torch.zeros(1, dx), "mine")
     with pytest.raises(ValueError, match="prior: expected a function"): check_parts("word", dict(simulate=simulate, prior=1))
 
 @given(st.integers(6, 30), st.integers(1, 3), seeds)
@@ -556,6 +559,14 @@ def test_full_wave():
         lossy = scatter(heights[0], radii[0], freq, order=2)
         assert (lossy.transmitted + lossy.reflected < 1).all() and (silicon(freq).imag > 0).all()
         t = pure(transmission, heights, radii, freq, 2)
+        assert equal(permittivities(freq, silicon), silicon(freq)) and equal(scatter(heights[0], radii[0], freq, 2).direct, maxwell(heights[:1], radii[:1], freq, silicon(freq), 2, lattice_period).direct)
+        value, slope = pure(slopes, heights[0], radii[0], freq, silicon(freq), 2, lattice_period)
+        assert torch.allclose(value, t[0], atol=1e-3) and slope.shape == (len(freq), 8)                              # heights that are alike are set apart there
+        assert (parted(heights[0]).sort().values.diff() > .99e-4).all() and (parted(heights[0]) - heights[0]).abs().max() < 4.1e-4
+        learning = heights[:1].clone().requires_grad_()
+        assert learns(learning) and not learns(heights) and not learns(3)
+        back, = torch.autograd.grad(transmission(learning, radii[:1], freq, 2).sum(), learning)
+        assert torch.allclose(back[0], slope[:, :4].sum(0))
         assert torch.allclose(t[0], lossy.direct.abs()**2) and torch.allclose(transmission(heights[1:], radii[1:], freq, 2), t[1:])
         for shift in ([1, 0, 3, 2], [2, 3, 0, 1]): assert torch.allclose(transmission(heights[:, shift], radii[:, shift], freq, 2), t, atol=1e-8)
         power, error = spectrum(heights[:1], radii[:1], frequencies[:30], solve=12, order=1)
@@ -577,11 +588,11 @@ def test_pieces_of_the_full_wave_solver(order):
         assert torch.allclose(constant, 2.5*torch.eye(count[kind]**2, dtype=torch.complex128), atol=1e-10)
     assert len(sites) == 4 and 299 < speed_of_light < 300
     radii = torch.tensor([40., 42, 45, 50]).double()
-    shape = disks(radii, [0, 1, 2, 3], lattice_period, order)
-    assert math.isclose(shape[0, 0], float((math.pi*radii**2).sum()/lattice_period**2), rel_tol=1e-12) and torch.allclose(shape, sum(disks(radii, [j], lattice_period, order) for j in range(4)))
+    shape = disks(radii[None], [0, 1, 2, 3], lattice_period, order)
+    assert math.isclose(shape[0, 0, 0], float((math.pi*radii**2).sum()/lattice_period**2), rel_tol=1e-12) and torch.allclose(shape, sum(disks(radii[None], [j], lattice_period, order) for j in range(4)))
     for matrix in filling(shape, order).values():
         values = torch.linalg.eigvalsh(matrix)
-        assert torch.allclose(matrix, matrix.conj().T) and values.min() > -.2 and values.max() < 1.2                     # between 0 and 1, but for few harmonics
+        assert torch.allclose(matrix, matrix.mH) and values.min() > -.2 and values.max() < 1.2                     # between 0 and 1, but for few harmonics
     xx, xy, yy = normals(order)
     assert torch.allclose(torch.diagonal(xx).real.max(), torch.diagonal(xx).real.max()) and xx.shape == ((order + 1)**2,)*2 and xy.shape == ((order + 1)**2, order**2) and yy.shape == (order**2,)*2
     divergence, curl = derivatives(order)
@@ -590,7 +601,7 @@ def test_pieces_of_the_full_wave_solver(order):
     air = free_space(k0, order, lattice_period)
     through = cascade([], air)
     assert torch.allclose(through.direct, torch.ones(2, dtype=torch.complex128)) and torch.allclose(through.transmitted.real.double(), torch.ones(2).double()) and (through.reflected.abs() < 1e-12).all()
-    empty = {kind: 0*matrix for kind, matrix in filling(shape, order).items()}
+    empty = {kind: 0*matrix for kind, matrix in filling(shape[0], order).items()}
     slab = faces(*layer(empty, torch.full((2, 1, 1), 5 + 0j, dtype=torch.complex128), order, lattice_period), 12., k0)
     assert torch.allclose(cascade([slab], air).direct, torch.exp(1j*k0[:, 0, 0]*12), atol=1e-8)                          # a layer of nothing: only a phase
     A = torch.tensor([[[.3, .1], [.1, -.2]]], dtype=torch.complex128)
@@ -1802,7 +1813,9 @@ def test_two_samples(n, m, d, seed):
 
 def test_c2st():
     a = normal(1, 60, 2)
-    assert pure(c2st, a + 30, a) == 1. and c2st(a, normal(2, 60, 2)) < .8
+    assert pure(c2st, a + 30, a) == 1.
+    apart, alike = c2st_each([a + 30, a], [a, normal(2, 60, 2)])
+    assert apart == 1. and alike < .8
 
 @given(st.integers(2, 6), st.integers(1, 9), st.integers(1, 3), seeds)
 def test_tarp(n, L, dx, seed):
@@ -1968,6 +1981,8 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "Posterior.log_prob": (lambda x: drawing(False).posterior(Y[0]).log_prob(x), dict(x=X)),
     "two_samples": (two_samples, dict(draws=X, reference=X + 1)),
     "c2st": (c2st, dict(draws=X, reference=X + 1)),
+    "c2st_each": (lambda a, b: c2st_each([a, b], [b, a]), dict(a=X, b=X + 1)),
+    "polished": (lambda x, y: polished(x, y, 1, 2, 1), dict(x=torch.zeros(1, 8), y=torch.linspace(0, 1, 300))),
     "squared_mmd": (squared_mmd, dict(draws=X, reference=X + 1)),
     "good_designs": (lambda bounds: good_designs(made().found, .5, bounds), dict(bounds=BOX)),
     "different": (lambda bounds: different(made().found, .5, bounds), dict(bounds=BOX)),
@@ -1984,7 +1999,7 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
 TENSORS = {     # public names whose arrays are tensors of the package's own, and why
     "arm_joints arm_hand launch flight landing_time land_exact land_grid sine_height shell_thickness shell_indices shell_scattering riccati_bessel scattered_share scattering_efficiency"
     " stack_thickness stack_absorptance multilayer characters ensemble full_wave sizes uniform_prior rows_that_ran": "formulas of tasks: Task.simulate has checked their designs",
-    "multiplication disks filling layer tangent faces free_space cascade Scattered": "pieces of the full-wave solver: transmission, spectrum and scatter check",
+    "multiplication disks filling layer tangent faces free_space cascade Scattered permittivities maxwell parted slopes Transmission": "pieces of the full-wave solver: transmission, spectrum and scatter check",
     "draw_flights draw_metamaterial draw_arm draw_shell draw_sine draw_stack draw_spectra plot_ranks legend": "they draw what a search or a task has given",
     "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
     "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",

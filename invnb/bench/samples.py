@@ -88,8 +88,8 @@ def c2st_each(draws:Sequence[object],        # k samples (n, d): tensors, arrays
              ) -> list[float]:               # k numbers, see `c2st`
     "`c2st` of several pairs at once, which takes hardly longer than one"
     if not draws or len(draws) != len(references):
-        raise ValueError(f"references: expected one for each of the draws, got {len(draws)} samples "
-                         f"of draws and {len(references)} references")
+        raise ValueError(f"references: expected one for each of the draws, got {len(references)} "
+                         f"for {len(draws)}")
     generator, parts, pairs, rows = stream("c2st", seed), 5, [], []
     for sample, reference in zip(draws, references):
         a, b = two_samples(sample, reference)

@@ -274,6 +274,7 @@ def slopes(high:Tensor,           # (4,) µm
     power, slope = zip(*found)
     return torch.cat(power), torch.cat(slope)
 
+# %% ../../nbs/tasks/06_rcwa.ipynb #d0d0e004
 class Transmission(torch.autograd.Function):
     "`transmission`, with the slopes that it had at hand"
     @staticmethod

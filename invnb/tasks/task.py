@@ -185,8 +185,7 @@ def reachable(name:str,             # of the task, for the message
 class Task:
     "A forward process to invert: `simulate` on the box `bounds`, with designs drawn from `prior`"
     name:str                             # one word, used for files, seeds and tables
-    simulate:_Simulate                   # (n, dx) -> (n, dy); a failed simulation is a row of NaN;
-                                         # None: nobody knows it without noise, see measure
+    simulate:_Simulate                   # (n, dx) -> (n, dy); NaN: failed. None: only `measure`
     bounds:Tensor                        # (2, dx) the box that designs fill, or a Space
     prior:_Prior=cast(Any, None)         # n, generator -> (n, dx); default: all over the space
     version:int=1                        # raised when its numbers change: old results become stale
@@ -226,14 +225,13 @@ class Task:
         put('space', given or Space(self.bounds, self.x_names if distinct else ()))
         put('x_offset', column_numbers("x_offset", self.x_offset, self.dx, 0))
         put('x_scale', column_numbers("x_scale", self.x_scale, self.dx, 1, zero=False))
-        put('raw', self.simulate)
+        put('raw', self.simulate); put('noise', self.measure)
         put('draw_prior', as_prior(self.prior, self.space))
-        put('noise', self.measure)
         expected:dict[str, Any] = dict(name=self.name, dx=self.dx, dy=len(self.y_names) or None)
-        put('measure', partial(checked_measure, measure=self.noise or self.raw, noisy=self.noisy,
-                               **expected))
-        exactly = self.raw or partial(unknown, name=self.name)
-        put('simulate', partial(checked_simulate, simulate=exactly, **expected))
+        put('measure', partial(checked_measure, **expected, measure=self.noise or self.raw,
+                               noisy=self.noisy))
+        put('simulate', partial(checked_simulate, **expected,
+                                simulate=self.raw or partial(unknown, name=self.name)))
         put('prior', partial(checked_prior, prior=self.draw_prior, dx=self.dx))
     @property
     def dx(self) -> int: return self.bounds.shape[1]
