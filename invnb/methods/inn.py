@@ -124,11 +124,12 @@ def no_density(self:InvertibleNet) -> str:
 class INN(Generative):
     "Draws by running an invertible network backwards (Ardizzone et al. 2019)"
     counts_first, longest = False, None
-    widths = (64, 64),
+    widths = (128, 128), (64, 64)
     blocks:int=3          # of two couplings and a shuffle
     latent:int=2          # numbers that stand for what the measurement does not tell
     padding:int=4         # zeros beyond the wider side
     noise:float=.05       # on what goes in while training, in standard deviations
+    epochs:int=field(default=25, kw_only=True)    # passes over the training rows, at most
     lr:float=field(default=6e-3, kw_only=True)    # highest learning rate
 
     def block(self, features:int, context:int, hidden:Sequence[int]) -> InvertibleNet:
