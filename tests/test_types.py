@@ -28,7 +28,7 @@ SAID = '''5: note: Revealed type is "invnb.methods.neural_adjoint.NeuralAdjoint"
 7: note: Revealed type is "torch._tensor.Tensor"
 8: error: Argument 2 to "propose" of "Proposer" has incompatible type "str"; expected "int"  [arg-type]
 9: error: Argument "hidden" to "Network" has incompatible type "int"; expected "tuple[int, ...]"  [arg-type]
-11: error: Argument 2 to "Task" has incompatible type "int"; expected "Callable[[Tensor], Tensor]"  [arg-type]
+11: error: Argument 2 to "Task" has incompatible type "int"; expected "Callable[[Tensor], Tensor] | None"  [arg-type]
 '''
 
 

@@ -12,7 +12,7 @@ __all__ = ['speed_of_light', 'lattice_period', 'frequencies', 'sites', 'bundled_
 import hashlib, importlib.resources, math, warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Callable, NamedTuple, cast
+from typing import Any, Callable, NamedTuple
 
 import numpy as np, safetensors.torch, torch
 import scipy
@@ -271,8 +271,8 @@ def slopes(high:Tensor,           # (4,) µm
             direct = maxwell(each[:, :4], each[:, 4:], f, e, order, period).direct
             power = direct.real**2 + direct.imag**2
             found.append((power.detach(), torch.autograd.grad(power.sum(), each)[0]))
-    power, slope = zip(*found)
-    return torch.cat(power), torch.cat(slope)
+    powers, slopes_of = zip(*found)
+    return torch.cat(powers), torch.cat(slopes_of)
 
 # %% ../../nbs/tasks/06_rcwa.ipynb #d0d0e004
 class Transmission(torch.autograd.Function):
@@ -302,8 +302,8 @@ def transmission(heights:Tensor,               # (n, 4) µm; an array, a list or
                 ) -> Tensor:                   # (n, nf) between 0 and 1
     "Share of the power that goes straight through; can be differentiated in heights and radii"
     h, r = as_cells(heights, radii, period)
-    if learns(heights): h = cast(Tensor, heights)           # checked, and with its way back
-    if learns(radii): r = cast(Tensor, radii)
+    if learns(heights): h = heights                         # checked, and with its way back
+    if learns(radii): r = radii
     x, (f,) = torch.cat([h, r], 1).cpu().double(), as_matrix("freq", [freq]).cpu().double()
     args = f, permittivities(f, permittivity), order, period
     cells = progress_bar(x.split(1), "full wave", "design")

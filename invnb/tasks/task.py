@@ -199,7 +199,7 @@ class Task:
     turns:Tensor=cast(Any, None)         # (dy,) a full turn of columns of y that are angles
     measure:_Measure=cast(Any, None)     # x, generator -> (n, dy) with noise; default: simulate
     space:Space=field(init=False)        # where designs may lie; its bounds are the box
-    raw:_Simulate=field(init=False)      # `simulate` as it was given; its field holds a checked one
+    raw:_Simulate|None=field(init=False)    # `simulate` as it was given; its field is checked
     draw_prior:_Prior=field(init=False)  # `prior` as it was given; its field holds a checked one
     noise:_Measure|None=field(init=False)    # `measure` as it was given
     if TYPE_CHECKING:
@@ -228,8 +228,8 @@ class Task:
         put('raw', self.simulate); put('noise', self.measure)
         put('draw_prior', as_prior(self.prior, self.space))
         expected:dict[str, Any] = dict(name=self.name, dx=self.dx, dy=len(self.y_names) or None)
-        put('measure', partial(checked_measure, **expected, measure=self.noise or self.raw,
-                               noisy=self.noisy))
+        put('measure', partial(checked_measure, **expected, noisy=self.noisy,
+                               measure=self.noise or cast(_Simulate, self.raw)))
         put('simulate', partial(checked_simulate, **expected,
                                 simulate=self.raw or partial(unknown, name=self.name)))
         put('prior', partial(checked_prior, prior=self.draw_prior, dx=self.dx))
@@ -263,8 +263,8 @@ def targets(self:Task,
             seed:int=0,              # which set; never a stream of a training or validation set
            ) -> Tensor:              # (n, dy)
     "Measurements to be met, each one reachable"
-    once = self.simulate if self.raw else partial(self.measure,
-                                                  generator=self._stream("noise", "targets", seed))
+    noise = self._stream("noise", "targets", seed)
+    once:_Simulate = self.simulate if self.raw else lambda x: self.measure(x, noise)
     return reachable(self.name, once, self.prior, n, self._stream("targets", seed))
 
 # %% ../../nbs/tasks/00_task.ipynb #814b553b
