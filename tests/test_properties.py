@@ -1999,7 +1999,7 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
 TENSORS = {     # public names whose arrays are tensors of the package's own, and why
     "arm_joints arm_hand launch flight landing_time land_exact land_grid sine_height shell_thickness shell_indices shell_scattering riccati_bessel scattered_share scattering_efficiency"
     " stack_thickness stack_absorptance multilayer characters ensemble full_wave sizes uniform_prior rows_that_ran unknown check_truth": "formulas of tasks: Task.simulate has checked their designs",
-    "multiplication disks filling layer tangent faces free_space cascade Scattered permittivities maxwell parted slopes Transmission": "pieces of the full-wave solver: transmission, spectrum and scatter check",
+    "multiplication disks filling layer tangent faces free_space cascade Scattered permittivities maxwell parted slopes": "pieces of the full-wave solver: transmission, spectrum and scatter check",
     "draw_flights draw_metamaterial draw_arm draw_shell draw_sine draw_stack draw_spectra plot_ranks legend": "they draw what a search or a task has given",
     "reach tail_reach upper_quantile ends redrawn outwards by_redraws by_student quantile_of_t over_subsets subset_weights": "pieces of the metrics: r_T, interval and paired check",
     "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",
