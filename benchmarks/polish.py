@@ -1,6 +1,6 @@
 """The slopes of the full-wave solver: what they cost, whether they are right, and what a polish by them is worth.
 
-    python benchmarks/polish.py                    # about five minutes on one core
+    python benchmarks/polish.py                    # a quarter of an hour on one core
 
 Slopes: CPU seconds of 30 frequencies with and without them, orders 6, 8 and 10, and their largest distance from differences of fourth order, relative to the largest slope of the same length.
 Polish: 20 spectra of cells of the prior by Maxwell's equations. The neural adjoint learns from 6,000 cells of the bundled networks and proposes five cells for each, which are simulated; the best one is polished, or the best three, of which the best is kept."""
