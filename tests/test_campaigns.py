@@ -11,6 +11,7 @@ from invnb.methods.campaign import Campaign, Rounds, questions
 from invnb.methods.closed_loop import ClosedLoop
 from invnb.methods.method import Method, Till, get_method
 from invnb.methods.network import Network
+from invnb.methods.process import GaussianProcess
 from invnb.misfit import Misfit
 from invnb.wish import Wish
 
@@ -219,3 +220,31 @@ def test_an_optimiser_that_calls():
         talk = questions(lambda f: [f(torch.ones(1)) for _ in range(5)])
         next(talk); talk.close()
     assert threading.active_count() == before
+
+def test_noisy_answers_are_weighed():
+    "A table of noisy rows: one design is asked a second time, asked and told as in a search; an exact simulator is found out by it"
+    g = stream("campaigns", "noise")
+    x = designs(3, 400)
+    data = Data(x.double(), simulate(x.double()) + .2*torch.randn(400, 2, generator=g, dtype=torch.float64), box.double())
+    loop = ClosedLoop(GaussianProcess(kernel="rbf", ranks=False)).fit(data, progress=False)
+    assert .02 < float(loop.noise()) < .08
+    def shaky():
+        times = {}
+        def noisy(x):                                                        # another error each time that a design is measured
+            x = x.double()
+            for row in x.tolist(): times[tuple(row)] = times.get(tuple(row), 0) + 1
+            turn = torch.tensor([times[tuple(row)] for row in x.tolist()]).double()[:, None]
+            return simulate(x) + .2*(1e4*x[:, :2] + 2*turn).sin()
+        return noisy
+    wanted = targets.double()
+    found, campaign, noisy = loop.search(shaky(), wanted, 6), loop.start(wanted, budget=6), shaky()
+    while len(x := campaign.ask(2)): campaign.tell(x.flip(0), noisy(x).flip(0))
+    twice = (found.x[:, 1:] == found.x[:, :-1]).all(2)
+    assert int(twice.sum()) == 1 and twice[0, 0] and len(campaign) == 18
+    for i in range(3): assert sorted(by_payer(campaign, i).tolist()) == sorted(found.x[i].tolist())
+    true = (simulate(found.best()) - wanted).square().mean(1)
+    assert found.expected.shape == (3, 6) and (true < .1).all()
+    failed = loop.search(lambda x: torch.where(x[:, :1] > -9, torch.nan, x[:, :2]), wanted, 4)
+    assert failed.expected is None and failed.error.isinf().all()
+    sure = loop.search(simulate, wanted, 8)
+    assert sure.expected is None and sure.error.amin(1).max() < 1e-6

@@ -78,6 +78,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "Transmission": "the way back through transmission, which test_full_wave goes",
     "invnb.methods.improvement": "a process of few answers: its notebook compares its formulas with draws, tests/test_sequential.py uses it",
     "invnb.methods.sequential": "campaigns from nothing: tests/test_sequential.py and its notebook",
+    "differ expected_of": "noise in the answers of a simulator: the notebook of the closed loop, and tests/test_campaigns.py",
     "invnb.methods.own_answers": "a process that answers correct: its notebook compares it with one that learned all of them",
     "invnb.use.columns": "columns of files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.use.wanted": "cells of files: tests/test_solve_wishes.py, tests/test_fuzz.py and its notebook",

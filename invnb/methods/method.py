@@ -50,6 +50,7 @@ class Search:
     misfit:Misfit|None=None  # how columns are compared; default: as they are
     place:Tensor|None=None   # (N, T) number of each in the order of calls; -1: not bought
     tolerance:float|None=None  # error at which a target was closed, by any design; None: never
+    expected:Tensor|None=None  # (N, T) the error without noise; None: as measured
 
     @property
     def spent(self) -> Tensor:      # (N,)
@@ -64,7 +65,8 @@ class Search:
     def best(self) -> Tensor:       # (N, dx)
         "The best design of each target; with a tolerance, whoever bought it"
         if self.tolerance is None:
-            return self.x[torch.arange(len(self.x)), self.error.argmin(1)]
+            error = self.error if self.expected is None else self.expected
+            return self.x[torch.arange(len(self.x)), error.argmin(1)]
         return self.shared()[0]
 
     def shared(self) -> tuple[Tensor, Tensor]:     # (N, dx), and (N,) its error
@@ -314,7 +316,12 @@ class Method(Proposer):
         budget = check_many("budget", budget, len(wish), self.sizes["dx"])
         till = Till(simulate, wish, budget, self.misfit)
         drive(self.campaign(wish, where, seed, tolerance, budget), till)
-        return till.receipt(tolerance)
+        found = till.receipt(tolerance)
+        return found if tolerance else self.weighed(found)
+
+    def weighed(self, found:Search) -> Search:
+        "With what is expected of noisy answers, by those who know of the noise"
+        return found
 
     def start(self, wish:object,                 # (N, dy) what is wanted, as in propose
               space:object=None,                 # as in propose
