@@ -8,7 +8,7 @@ __all__ = ['error_slope', 'Loop', 'differ', 'ClosedLoop', 'expected_of']
 # %% ../../nbs/methods/03_closed_loop.ipynb #25f46c25
 import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 import torch
 from fastcore.basics import patch
@@ -167,6 +167,7 @@ def repeat(self:Loop,
            y:Tensor,    # (N, dy) what they measure
           ) -> None:
     "Where noise is believed, one design is measured twice: two equal answers, and there is none"
+    if not self.noise: return
     if self.again is None:
         noisy = (y.isfinite().all(1) & (own.believed > 0)).nonzero()[:, 0]
         if len(noisy): self.again = int(noisy[0]), u[noisy[0]], y[noisy[0]]
@@ -295,24 +296,27 @@ def expected_of(method:ClosedLoop,
                 found:Search,      # with answers that may be noisy
                ) -> Search:        # with `expected`, where the noise of answers is believed
     "The error of each design without noise, as far as table and answers tell"
-    if method.space or method.tolerance is not None or not float(method.noise()): return found
+    noise, (N, T, dx) = float(method.noise()), found.x.shape
+    if method.space or method.tolerance is not None or not noise: return found
     net, box = copy.deepcopy(method.net.surrogate).double(), method.net.bounds.double()
-    scaled, (N, T, dx) = Scaled(net, box, method.misfit), found.x.shape
-    if (own := method.own(scaled, N)) is None: return found
-    wanted, rows = scaled.measure(found.targets.double()), found.x.double().flatten(0, 1)
-    u, y = (part.view(N, T, -1) for part in (scaled.place(rows),
-                                             scaled.measure(found.y.double().flatten(0, 1))))
+    scaled = Scaled(net, box, method.misfit)
+    if method.own(scaled, 1) is None: return found
+    u = scaled.place(found.x.double().flatten(0, 1)).view(N, T, dx)
+    y = scaled.measure(found.y.double().flatten(0, 1)).view(N, T, -1)
     again = (found.x[:, 1:] == found.x[:, :-1]).all(2)
-    other = differ(y[:, 1:], y[:, :-1], float(method.noise()) / float(scaled.usual)**2)
+    other = differ(y[:, 1:], y[:, :-1], noise / float(scaled.usual)**2)
     if not (again & other).any(): return found           # no design was measured with two answers
-    for t in range(T):
-        known = y[:, t].isfinite().all(1)
-        own.learn(u[:, t], (y[:, t] - scaled(u[:, t])).nan_to_num(0., 0., 0.), known)
-    if not (own.believed > 0).any(): return found
-    missed = wanted[:, None].size(wanted[:, None].residual(own(u))) + own.doubt(u).mean(2)
-    missed = torch.where(y.isfinite().all(2), missed * scaled.usual**2, torch.inf)
-    believed = own.believed[:, None] > 0
-    return replace(found, expected=torch.where(believed, missed, found.error.to(missed)))
+    wanted, expected = scaled.measure(found.targets.double()), found.error.clone()
+    for rows in torch.arange(N, device=u.device).split(max(1, 2**22 // (T * (T + method.ask)))):
+        own = cast(OwnErrors, method.own(scaled, len(rows)))
+        for t in range(T):
+            error = y[rows, t] - scaled(u[rows, t])
+            own.learn(u[rows, t], error.nan_to_num(0., 0., 0.), error.isfinite().all(1))
+        part = wanted[rows][:, None]
+        missed = part.size(part.residual(own(u[rows]))) + own.doubt(u[rows]).mean(2)
+        known = (own.believed > 0)[:, None] & y[rows].isfinite().all(2)
+        expected[rows] = torch.where(known, missed * scaled.usual**2, expected[rows])
+    return replace(found, expected=expected)
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #15060b25
 @patch
