@@ -162,7 +162,7 @@ def differ(a:Tensor,       # (..., dy) measurements
 
 @patch
 def repeat(self:Loop,
-           own:OwnAnswers|OwnErrors,
+           own:OwnAnswers|OwnErrors,    # what is known of each target
            u:Tensor,    # (N, dx) designs of this round
            y:Tensor,    # (N, dy) what they measure
           ) -> None:
@@ -292,7 +292,7 @@ def own(self:ClosedLoop,
     return OwnErrors(scaled, targets) if .01 < share < 1 else None
 
 # %% ../../nbs/methods/03_closed_loop.ipynb #expe0002
-def expected_of(method:ClosedLoop,
+def expected_of(method:ClosedLoop, # fitted
                 found:Search,      # with answers that may be noisy
                ) -> Search:        # with `expected`, where the noise of answers is believed
     "The error of each design without noise, as far as table and answers tell"

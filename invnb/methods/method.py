@@ -319,7 +319,8 @@ class Method(Proposer):
         found = till.receipt(tolerance)
         return found if tolerance else self.weighed(found)
 
-    def weighed(self, found:Search) -> Search:
+    def weighed(self, found:Search,      # what was simulated
+               ) -> Search:              # here: the same
         "With what is expected of noisy answers, by those who know of the noise"
         return found
 
