@@ -246,5 +246,14 @@ def test_noisy_answers_are_weighed():
     assert found.expected.shape == (3, 6) and (true < .1).all()
     failed = loop.search(lambda x: torch.where(x[:, :1] > -9, torch.nan, x[:, :2]), wanted, 4)
     assert failed.expected is None and failed.error.isinf().all()
+    noisy, calls = shaky(), []
+    def failing(x):                                                          # the second answer of the first target, which repeats its first, is lost
+        calls.append(len(x))
+        y = noisy(x)
+        if len(calls) == 2: y[0] = torch.nan
+        return y
+    again = loop.search(failing, wanted, 6)
+    twice = (again.x[:, 1:] == again.x[:, :-1]).all(2)
+    assert again.expected is not None and int((twice & again.y[:, 1:].isfinite().all(2) & again.y[:, :-1].isfinite().all(2)).sum()) == 1
     sure = loop.search(simulate, wanted, 8)
     assert sure.expected is None and sure.error.amin(1).max() < 1e-6

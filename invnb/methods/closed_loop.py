@@ -173,8 +173,9 @@ def repeat(self:Loop,
         if len(noisy): self.again = int(noisy[0]), u[noisy[0]], y[noisy[0]]
     elif self.again:
         who, _, before = self.again
-        self.again = ()
-        if differ(y[who], before, self.noise): return
+        told = bool(y[who].isfinite().all())
+        self.again = () if told else None           # it failed, or nobody asks any more: once more
+        if not told or differ(y[who], before, self.noise): return
         own.shares = 0.,
         if isinstance(own, OwnErrors): self.own, self.asked = None, torch.ones_like(self.asked)
 

@@ -317,7 +317,7 @@ class Method(Proposer):
         till = Till(simulate, wish, budget, self.misfit)
         drive(self.campaign(wish, where, seed, tolerance, budget), till)
         found = till.receipt(tolerance)
-        return found if tolerance else self.weighed(found)
+        return self.weighed(found) if tolerance is None else found
 
     def weighed(self, found:Search,      # what was simulated
                ) -> Search:              # here: the same
