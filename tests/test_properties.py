@@ -28,6 +28,7 @@ from invnb.core import *
 from invnb.methods.cinn import *
 from invnb.methods.closed_loop import *
 from invnb.methods.contract import *
+from invnb.methods.curve import *
 from invnb.methods.cvae import *
 from invnb.methods.descent import *
 from invnb.methods.flow_matching import *
@@ -334,6 +335,18 @@ def test_mlp(widths, activation, norm, seed):
     with torch.no_grad(): rowwise(net, normal(seed, 4, widths[0]), (widths[-1],), shuffle(seed, 4))
     assert sum(isinstance(m, ACTIVATIONS[activation]) for m in net) == len(widths) - 2
     with pytest.raises(ValueError, match="activation: expected one of"): mlp(widths, "step")
+
+@given(st.integers(1, 4), st.integers(1, 70), st.integers(1, 5), st.booleans(), st.integers(1, 3), st.integers(1, 5), seeds)
+def test_curve_net(dx, dy, channels, norm, levels, group, seed):
+    "A curve of any length, each design by itself; where its sketch is constant, so is the curve away from the ends"
+    with seeded(stream(seed)): net = CurveNet(dx, dy, (6, 5), channels, "tanh", norm, levels, group).double().eval()
+    with torch.no_grad():
+        rowwise(net, normal(seed, 4, dx).double(), (dy,), shuffle(seed, 4))
+        net.sketch.weight.zero_(); net.sketch.bias.copy_(normal(seed, channels)[:, None].expand(-1, net.points).flatten())
+        y = net(normal(seed + 1, 1, dx).double())[0]
+    reach = group * sum(2**(levels - l) * 2 for l in range(levels)) + 2 * group        # two convolutions a level, and the last one
+    inner = y[reach:group * net.points * 2**levels - reach].unfold(0, group, group) if len(y) > 2 * reach + group else y[:0, None]
+    assert torch.allclose(inner, inner[:1].expand_as(inner))
 
 @given(st.integers(2, 50), sizes_, seeds, st.floats(-1e3, 1e3), st.floats(1e-2, 1e3))
 def test_standardize(rows, width, seed, centre, spread):

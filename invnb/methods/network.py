@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from ..core import Data, check_count, stream
+from .curve import CurveNet
 from .contract import (AnySurrogate, Judged, SurrogateNet, calibrate,
                                     check_designs, differentiate, doubt_of, value_and_jacobian)
 from ..misfit import Misfit
@@ -31,10 +32,13 @@ class EnsembleNet(SurrogateNet):
                  activation:str,           # gelu, silu, tanh or relu
                  batch_norm:bool,          # normalise before each activation
                  ensemble:int,             # members
+                 channels:int=0,           # of convolutions along a curve; 0: fully connected
                 ):
         super().__init__(dx, dy)
-        sizes = [dx, *hidden, dy]
-        self.members = nn.ModuleList(mlp(sizes, activation, batch_norm) for _ in range(ensemble))
+        def member() -> nn.Module:
+            if channels: return CurveNet(dx, dy, hidden, channels, activation, batch_norm)
+            return mlp([dx, *hidden, dy], activation, batch_norm)
+        self.members = nn.ModuleList(member() for _ in range(ensemble))
         self.register_buffer("spread", torch.zeros(dy))     # the usual one, squared, scaled
 
     def outside(self, dtype:torch.dtype,   # of designs and measurements
@@ -58,6 +62,13 @@ class EnsembleNet(SurrogateNet):
     def forward(self, x:Tensor) -> Tensor:
         return cast(Tensor, sum(self.each(x))) / len(self.members)
 
+    def value_and_jacobian(self, x:Tensor) -> tuple[Tensor, Tensor]:
+        "Along a curve a few at a time: what lies between its layers is large"
+        if not any(isinstance(member, CurveNet) for member in self.members):
+            return differentiate(self, x)
+        y, J = zip(*[differentiate(self, part) for part in x.split(256)])
+        return torch.cat(y), torch.cat(J)
+
     def shape(self, x:Tensor) -> Tensor:
         "Half of it everywhere alike, half as the members disagree"
         if len(self.members) == 1: return super().shape(x)
@@ -76,6 +87,7 @@ class Network(AnySurrogate):
     lr:float=3e-3                           # highest learning rate
     schedule:str="one_cycle"                # or "plateau"
     ensemble:int=1                          # members, each with its own start and order of rows
+    channels:int=0                          # of convolutions along y, a curve; 0: none
 
     @classmethod
     def paper(cls, hidden:tuple[int, ...]=(500,)*4,   # widths; ballistics used three layers
@@ -90,8 +102,13 @@ class Network(AnySurrogate):
         if rows > 2000: return cls()
         return cls(batch=32, epochs=max(20, -(-2000 // max(1, rows // 32))), ensemble=4)
 
+    @classmethod
+    def for_curves(cls) -> Self:
+        "For many rows of measurements that lie on an axis: see `CurveNet`"
+        return cls((256, 256), epochs=60, batch=32, lr=2e-3, channels=64)
+
     def build(self, dx:int, dy:int, double:bool=False) -> EnsembleNet:
-        settings = self.hidden, self.activation, self.batch_norm, self.ensemble
+        settings = self.hidden, self.activation, self.batch_norm, self.ensemble, self.channels
         with seeded(): net = EnsembleNet(dx, dy, *settings)
         return net.outside(torch.float64 if double else torch.float32)
 
@@ -120,6 +137,7 @@ def new_net(network:Network,      # who learns; knows its sizes from now on
            ) -> EnsembleNet:      # untrained, but it knows the units of the data
     "What comes before a training"
     (x, y), _ = data.train, check_count("ensemble", network.ensemble)
+    check_count("channels", network.channels, 0)
     network.sizes = dict(dx=x.shape[1], dy=y.shape[1], double=x.dtype == torch.float64)
     with seeded(stream("Surrogate", "weights", seed)):
         net = network.build(**network.sizes).to(x.device)
