@@ -27,6 +27,7 @@ class CurveNet(nn.Module):
                  group:int=4,                             # values for each point of the finest one
                 ):
         super().__init__()
+        if not hidden: raise ValueError("hidden: expected at least one width along a curve, got ()")
         self.dy, self.channels, width = dy, channels, hidden[-1]
         self.points = -(-dy // (group * 2**levels))       # of the first sketch
         connected = mlp([dx, *hidden], activation, batch_norm)
