@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest, torch
 from fastcore.docments import docments
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 import invnb
 import invnb.methods.robust as rob       # by its name: the full-wave solver has a Scattered, too
@@ -342,11 +342,21 @@ def test_curve_net(dx, dy, channels, norm, levels, group, seed):
     with seeded(stream(seed)): net = CurveNet(dx, dy, (6, 5), channels, "tanh", norm, levels, group).double().eval()
     with torch.no_grad():
         rowwise(net, normal(seed, 4, dx).double(), (dy,), shuffle(seed, 4))
-        net.sketch.weight.zero_(); net.sketch.bias.copy_(normal(seed, channels)[:, None].expand(-1, net.points).flatten())
+        net.sketch.weight.zero_(); net.sketch.bias.copy_(normal(seed, channels).repeat(net.points))
         y = net(normal(seed + 1, 1, dx).double())[0]
     reach = group * sum(2**(levels - l) * 2 for l in range(levels)) + 2 * group        # two convolutions a level, and the last one
     inner = y[reach:group * net.points * 2**levels - reach].unfold(0, group, group) if len(y) > 2 * reach + group else y[:0, None]
     assert torch.allclose(inner, inner[:1].expand_as(inner))
+
+@settings(max_examples=20)
+@given(st.integers(64, 90), st.sampled_from([1e-9, 1., 1e9]), st.sampled_from([0., 1e6]), seeds)
+def test_many_curves(dy, unit, shift, seed):
+    "Whatever the unit, and in either direction; not where columns are in another order, are cut off, differ in unit, or rows are few"
+    frequency, axis = 1 + uniform(seed, 2600, 1).double(), torch.linspace(0, 3, dy).double()
+    y, x = (frequency * axis).sin(), uniform(seed, 2600, 3)
+    assert many_curves(Data(x, unit * (y + shift), same_unit=True)) and many_curves(Data(x, y.flip(1), same_unit=True))
+    for other, rows, same in ((y[:, torch.randperm(dy, generator=stream(seed))], 2600, True), (y[:, :63], 2600, True), (y, 2600, False), (y, 2500, True)):
+        assert not many_curves(Data(x[:rows], other[:rows], same_unit=same))
 
 @given(st.integers(2, 50), sizes_, seeds, st.floats(-1e3, 1e3), st.floats(1e-2, 1e3))
 def test_standardize(rows, width, seed, centre, spread):

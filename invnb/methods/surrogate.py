@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..core import Data
 from .contract import AnySurrogate, Judged, SurrogateNet
+from .curve import many_curves
 from .kernels import KERNELS
 from .method import Method
 from .network import Network
@@ -30,7 +31,7 @@ from ..wish import Wish, as_wish
 class Surrogate(AnySurrogate):
     "The imitation of the simulator that suits the data: a process, a network, or their mean"
     process:GaussianProcess=field(default_factory=GaussianProcess)  # its settings
-    network:Network|None=None      # default: `Network.for_rows`
+    network:Network|None=None      # default: see `network_for`
     whole:int=2000                 # rows; so many are learned whole where there are several
     calls:int=0                    # designs that will be asked about, if there are very many
     patience:float=60.             # seconds that these calls may take
@@ -44,23 +45,26 @@ class Surrogate(AnySurrogate):
         def both(self, data:Data, process:Judged, network:Judged) -> dict[str, Judged]: ...
 
     def build(self, dx:int, dy:int, rows:int=0, process:dict[str, Any]|None=None,
-              network:dict[str, Any]|None=None, why:str="",
+              network:dict[str, Any]|None=None, why:str="", curves:bool=False,
               others:Sequence[dict[str, Any]]|None=None) -> BothNet:
         self.why = why
         one = replace(self.process).build(**process) if process else None
-        net = self.network_for(rows).build(**network) if network else None
+        net = self.network_for(rows, curves).build(**network) if network else None
         if others is None: return BothNet(dx, dy, one, net)
         more = [replace(self.process).build(**sizes) for sizes in others]
         return SharesNet(dx, dy, cast(ProcessNet, one), more, net)
 
-    def network_for(self, rows:int,     # to train with
-                   ) -> Network:        # not fitted
-        "The network that competes"
-        return Network.for_rows(rows) if self.network is None else replace(self.network)
+    def network_for(self, rows:int,             # to train with
+                    curves:bool=False,          # measurements lie along an axis: `many_curves`
+                   ) -> Network:                # not fitted
+        "The network that competes: `Network.for_rows`, or `Network.for_curves`"
+        if self.network is not None: return replace(self.network)
+        return Network.for_curves() if curves else Network.for_rows(rows)
 
     def learn(self, data:Data, seed:int, progress:bool) -> Judged:
         data, rows = data.to(dtype=torch.float64), int((~data.valid).sum())
-        process, network = competitors(self, data, rows, seed, progress)
+        curves = many_curves(data) and 2e-6 * self.calls * data.y.shape[1] <= self.patience
+        process, network = competitors(self, data, rows, curves, seed, progress)
         both = dict(process=process, network=network)
         sizes = {name: one.sizes if one else None for name, one in both.items()}
         judged = {name: one.judged for name, one in both.items() if one}
@@ -70,7 +74,8 @@ class Surrogate(AnySurrogate):
         best = min(left, key=lambda name: left[name] * (1 if name == "process" else 1.1))
         self.net.weight.fill_(dict(process=0., both=.5, network=1.)[best])
         self.why = f"{best} ({', '.join(f'{name} {share:.2g}' for name, share in left.items())})"
-        self.sizes = dict(dx=data.x.shape[1], dy=data.y.shape[1], rows=rows, **sizes, why=self.why)
+        self.sizes = dict(dx=data.x.shape[1], dy=data.y.shape[1], rows=rows, curves=curves, **sizes,
+                          why=self.why)
         rough = self.noisy < left[best] and left.get("process", torch.inf) < 2 * left[best]
         if not rough or rows < self.several: return judged[best]
         before = self.net, self.why, dict(self.sizes)
@@ -83,6 +88,7 @@ class Surrogate(AnySurrogate):
 def competitors(surrogate:Surrogate,  # whose settings count
                 data:Data,            # what to learn from
                 rows:int,             # of them to train with
+                curves:bool,          # measurements lie along an axis, and calls are few enough
                 seed:int,             # of all that is random
                 progress:bool,        # show a bar
                ) -> tuple[GaussianProcess|None, Network|None]:   # fitted; at least one of the two
@@ -92,7 +98,7 @@ def competitors(surrogate:Surrogate,  # whose settings count
         process = replace(surrogate.process).fit(data, seed, progress=progress)
     if process is None or (rows >= surrogate.small and
                            surrogate.unexplained(data, process.judged) > surrogate.enough):
-        network = surrogate.network_for(rows).fit(data, seed, progress=progress)
+        network = surrogate.network_for(rows, curves).fit(data, seed, progress=progress)
     return process, network
 
 def both_net(data:Data,                      # from which they learned
