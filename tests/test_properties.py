@@ -358,6 +358,20 @@ def test_many_curves(dy, unit, shift, seed):
     for other, rows, same in ((y[:, torch.randperm(dy, generator=stream(seed))], 2600, True), (y[:, :63], 2600, True), (y, 2600, False), (y, 2500, True)):
         assert not many_curves(Data(x[:rows], other[:rows], same_unit=same))
 
+def test_surrogate_of_many_curves(monkeypatch, tmp_path):
+    "It has convolutions where measurements are curves, also once loaded; not where another network is asked for, or too many calls are announced"
+    monkeypatch.setattr(Network, "for_curves", classmethod(lambda cls: cls((8,), epochs=2, batch=256, channels=3)))
+    monkeypatch.setattr(Network, "for_rows", classmethod(lambda cls, rows: cls((8,), epochs=2, batch=256)))
+    x = uniform(3, 2600, 2)
+    y = ((1 + x[:, :1]) * torch.linspace(0, 3, 70)).sin() + (x[:, 1:] > .5)
+    def fitted(**options): return Surrogate(GaussianProcess(rows=60, first=40), noisy=2., **options).fit(Data(x, y, same_unit=True), progress=False)
+    def along(surrogate): return isinstance(surrogate.net.network.members[0], CurveNet)
+    curves = fitted()
+    curves.save(tmp_path)
+    loaded = Surrogate.load(tmp_path)
+    assert along(curves) and along(loaded) and equal(loaded(x[:9]), curves(x[:9]))
+    assert not along(fitted(network=Network((8,), epochs=2, batch=256))) and not along(fitted(calls=10**7))
+
 @given(st.integers(2, 50), sizes_, seeds, st.floats(-1e3, 1e3), st.floats(1e-2, 1e3))
 def test_standardize(rows, width, seed, centre, spread):
     x = centre + spread*normal(seed, rows, width)
