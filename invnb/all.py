@@ -56,6 +56,7 @@ from .methods.contract import SurrogateNet, AnySurrogate, value_and_jacobian
 from .methods.network import Network, fit_seeds
 from .methods.process import GaussianProcess
 from .methods.surrogate import Surrogate, FrozenNet, SurrogateMethod
+from .methods.two_fidelities import TwoFidelities
 from .methods.robust import sensitivity, production_yield
 from .methods.descent import boundary_loss, AdamSearch, damped_step, LevenbergMarquardt
 from .methods.neural_adjoint import uniform_starts, NeuralAdjoint, neural_adjoint_paper

@@ -28,6 +28,7 @@ from invnb.methods.network import *
 from invnb.methods.process import *
 from invnb.methods.shares import *
 from invnb.methods.surrogate import *
+from invnb.methods.two_fidelities import *
 from invnb.nets import *
 from invnb.tasks.metamaterial import *
 from invnb.tasks.per_design import *
@@ -376,6 +377,16 @@ def test_what_one_measurement_says_there(device, name):
     if name in ("cvae", "inn"): return
     assert p.log_prob(x).isfinite().all() and torch.equal(p.log_prob(x.cpu()), p.log_prob(x))
     if name != "flow_matching": assert p.log_prob(p.map(20, 2)).item() >= p.log_prob(p.sample(20)).max().item()
+
+
+def test_two_fidelities_there(device):
+    "The coarse surrogate stays on the CPU, where it was fitted"
+    x = torch.rand(40, 2, generator=stream("two"))
+    coarse, few = Network((8,), epochs=2).fit(Data(x, x.sin()), progress=False), Data(x[:12], x[:12].sin() + x[:12])
+    for kind in (coarse, GaussianProcess().fit(Data(x, x.sin()), progress=False)):
+        here, there = TwoFidelities(kind, steps=5).fit(few, progress=False), TwoFidelities(kind, steps=5).fit(few, device=device, progress=False)
+        assert {tensor.device for tensor in there.net.state_dict().values()} == {device} and kind(x).device.type == "cpu"
+        assert torch.allclose(there(x).cpu(), here(x), atol=1e-3)
 
 
 def test_the_command_there(device, tmp_path):

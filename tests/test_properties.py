@@ -46,6 +46,7 @@ from invnb.methods.shares import *
 from invnb.methods.search import *
 from invnb.methods.surrogate import *
 from invnb.methods.tandem import *
+from invnb.methods.two_fidelities import *
 from invnb.misfit import *
 from invnb.nets import *
 from invnb.saved import *
@@ -371,6 +372,52 @@ def test_surrogate_of_many_curves(monkeypatch, tmp_path):
     loaded = Surrogate.load(tmp_path)
     assert along(curves) and along(loaded) and equal(loaded(x[:9]), curves(x[:9]))
     assert not along(fitted(network=Network((8,), epochs=2, batch=256))) and not along(fitted(calls=10**7))
+
+class Formula(SurrogateNet):
+    "Two columns by a formula; as unsure, and as noisy, as it is told"
+    def __init__(self, f, share): super().__init__(1, 2); self.f, self.share = f, share
+    def forward(self, x): return self.f(torch.cat([x.sum(1, keepdim=True), x.square().sum(1, keepdim=True)], 1))
+    def shape(self, x): return self.share * super().shape(x)
+    def noise_variance(self): return self.share * torch.ones(2)
+
+@given(sizes_, st.booleans(), seeds)
+def test_corrected_net(dx, decades, seed):
+    "What is missing is added in deviations of the fine measurements, of their logarithms where these are learned; derivatives are those of the sum"
+    x = uniform(seed, 9, dx).double()
+    base, missing = Formula(lambda y: (4*y).exp() if decades else 1e6*y, 2.), Formula(torch.sin, 3.)
+    missing.y_scale.fit(7 * uniform(seed, 9, 2))
+    net, plain = CorrectedNet(dx, 2, base, missing), CorrectedNet(dx, 2, base)
+    for each in (net, plain): each.y_scale.fit(base(x), torch.tensor([decades]*2))
+    rowwise(net, x, (2,), shuffle(seed, 9))
+    assert torch.allclose(net.y_scale(net(x)), net.y_scale(base(x)) + missing(x), atol=1e-9) and equal(plain(x), base(x))
+    for each in (net, plain): assert torch.allclose(each.value_and_jacobian(x)[1], differentiate(each, x)[1], rtol=1e-6)
+    assert equal(net.shape(x), missing.shape(x)) and equal(plain.shape(x), base.shape(x))
+    assert torch.allclose(net.noise_variance(), 3 * missing.y_scale.std.square()) and torch.allclose(plain.noise_variance() * plain.y_scale.std.square(), 2 * base.y_scale.std.square().double())
+
+@pytest.mark.parametrize("unit, shift", [(1., 0.), (1e9, 1e6)])
+def test_two_fidelities(unit, shift):
+    "Few rows teach what the coarse simulator misses, whatever the unit; the same seed gives the same; the coarse surrogate and what was passed stay as they are"
+    x = uniform(2, 100, 2).double()
+    cheap = (4*x).sin() * (2*x.flip(1)).cos()
+    coarse = GaussianProcess().fit(Data(x, unit * (cheap + shift)), progress=False)
+    few = Data(x[:25], unit * (1.2*cheap[:25] + .2*x[:25] + shift))
+    before = copy.deepcopy(coarse.net.state_dict())
+    two, alone = pure(lambda: TwoFidelities(coarse).fit(few, 3, progress=False)), learn_alone(TwoFidelities(), few, 3, False)
+    missing = learn_difference(two, few, 3, False)
+    assert isinstance(missing, Way) and alone.missing is None and two.why.startswith("difference") and equal(two.judged.expected, missing.judged.expected)
+    assert equal(coarse.net.state_dict(), before) and network_in(coarse.net) is None and learn_further(two, few, 3, False) is None
+    assert two.unexplained(few, two.judged) < .2 * two.unexplained(few, alone.judged)
+
+def test_a_network_is_trained_further():
+    "A copy of it; what it was before stays where it was, and is what the first epoch begins with"
+    x = uniform(5, 60, 2)
+    network = Network((8,), epochs=30, batch=16, ensemble=2).fit(Data(x, x.sin()), progress=False)
+    before, table = network(x), Data(x[:20], x[:20].sin() + .3)
+    two = TwoFidelities(network, steps=200, lr=1e-2).fit(table, progress=False)
+    way = learn_further(two, table, 0, False)
+    assert equal(network(x), before) and len(network_in(way.base).members) == 2
+    assert two.unexplained(table, way.judged) < two.unexplained(table, Judged(table.valid, network(table.held[0]), network.net.shape(table.held[0])))
+    with pytest.raises(ValueError, match="coarse: expected a surrogate that was fitted"): check_coarse(Network(), table)
 
 @given(st.integers(2, 50), sizes_, seeds, st.floats(-1e3, 1e3), st.floats(1e-2, 1e3))
 def test_standardize(rows, width, seed, centre, spread):

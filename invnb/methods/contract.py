@@ -7,7 +7,7 @@ __all__ = ['value_and_jacobian', 'differentiate', 'SurrogateNet', 'Judged', 'roo
            'learn_encoded', 'check_designs', 'calibrate', 'doubt_of']
 
 # %% ../../nbs/methods/01_contract.ipynb #7ed45ead
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, NamedTuple, cast
 
 import torch
 from fastcore.basics import patch
@@ -113,8 +113,10 @@ class AnySurrogate(Model):
     "What every surrogate can be asked; subclasses are dataclasses with `build` and `learn`"
     net:SurrogateNet
     judged:Judged    # what it expected of rows that it had not learned from
+    encodes:ClassVar[bool]=True  # choices and angles; False: it is made of others, which do
     if TYPE_CHECKING:            # see below
         def interval(self, x:object, share:float=.9) -> Tensor: ...
+        def unexplained(self, data:Data, judged:Judged) -> float: ...
 
     def learn(self, data:Data,          # what to learn from
               seed:int,                 # of all that is random
@@ -132,7 +134,7 @@ class AnySurrogate(Model):
         check_ends(data, type(self).__name__)
         data = roomy(data.to(device))
         self.misfit = Misfit.of(data)
-        code = Encoding.of(data)
+        code = Encoding.of(data) if self.encodes else None
         if code is None: self.judged = self.learn(data, seed, progress)
         else: learn_encoded(self, code, data, seed, progress)
         self.net.eval().requires_grad_(False)
@@ -174,6 +176,18 @@ def interval(self:AnySurrogate,
     z = self.net.y_scale(self.net(designs))
     return torch.stack([self.net.y_scale.inverse(z - reach),
                         self.net.y_scale.inverse(z + reach)])
+
+# %% ../../nbs/methods/01_contract.ipynb #1a2b3c94
+@patch
+def unexplained(self:AnySurrogate,
+                data:Data,          # from which it learned
+                judged:Judged,      # what was expected
+               ) -> float:          # 0: nothing is left; 1: no better than the mean
+    "The share of the variance of held-out rows that is left, as misfits are counted"
+    y, mean = data.held[1], data.train[1].mean(0)
+    expected = judged.expected[data.valid[judged.rows]]
+    usual = self.misfit.error(mean.expand_as(y), y).mean()
+    return float(self.misfit.error(expected, y).mean() / usual.clamp_min(1e-300))
 
 # %% ../../nbs/methods/01_contract.ipynb #e5b89868
 class EncodedNet(SurrogateNet):

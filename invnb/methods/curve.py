@@ -57,5 +57,5 @@ def many_curves(data:Data,   # whose training rows count
                ) -> bool:
     "Thousands of measurements, each along an axis: what a network along the curve is for"
     y, points = data.train[1], data.y.shape[1]
-    if not data.same_unit or points < 64 or not 2000 < len(y) <= 10**7 / points: return False
+    if not data.same_unit or points < 64 or not 2000 < len(y) <= 2*10**7 / points: return False
     return bool(y.diff(dim=1).square().mean() < y.var(0).mean() / 4)

@@ -41,7 +41,6 @@ class Surrogate(AnySurrogate):
     several:int=200                # training rows; with fewer there is one process
 
     if TYPE_CHECKING:              # see below
-        def unexplained(self, data:Data, judged:Judged) -> float: ...
         def both(self, data:Data, process:Judged, network:Judged) -> dict[str, Judged]: ...
 
     def build(self, dx:int, dy:int, rows:int=0, process:dict[str, Any]|None=None,
@@ -114,17 +113,6 @@ def both_net(data:Data,                      # from which they learned
     return net
 
 # %% ../../nbs/methods/01_surrogate.ipynb #6fb8fd55
-@patch
-def unexplained(self:Surrogate,
-                data:Data,          # from which it learned
-                judged:Judged,      # what was expected
-               ) -> float:          # 0: nothing is left; 1: no better than the mean
-    "The share of the variance of held-out rows that is left, as misfits are counted"
-    y, mean = data.held[1], data.train[1].mean(0)
-    expected = judged.expected[data.valid[judged.rows]]
-    usual = self.misfit.error(mean.expand_as(y), y).mean()
-    return float(self.misfit.error(expected, y).mean() / usual.clamp_min(1e-300))
-
 @patch
 def both(self:Surrogate,
          data:Data,             # from which they learned
