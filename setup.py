@@ -28,6 +28,6 @@ setup(
     package_dir={'': '.'},  # an editable install then puts this folder on the path, and nbdev finds `tools.showdoc`
     package_data={lib: split(cfg['package_data'])},
     install_requires=split(cfg['requirements']),
-    extras_require=dict(dev=split(cfg['dev_requirements']), parquet=split(cfg['parquet_requirements']), excel=split(cfg['excel_requirements']), dask=split(cfg['dask_requirements']), peers=split(cfg['peers_requirements'])),
+    extras_require=dict(dev=split(cfg['dev_requirements']), parquet=split(cfg['parquet_requirements']), excel=split(cfg['excel_requirements']), dask=split(cfg['dask_requirements']), peers=split(cfg['peers_requirements']), gds=split(cfg['gds_requirements'])),
     entry_points=dict(console_scripts=split(cfg['console_scripts']), nbdev=[f'{lib}={lib}._modidx:d']),
 )

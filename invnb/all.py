@@ -14,13 +14,13 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out'
            'Pending', 'Rounds', 'questions', 'method_registry', 'register_method', 'resimulation_error', 'Search',
            'Till', 'Method', 'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet',
            'AnySurrogate', 'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet',
-           'SurrogateMethod', 'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch', 'damped_step',
-           'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop', 'Sequential',
-           'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch',
-           'GeneticSearch', 'least_squares_search', 'DirectSearch', 'best_of', 'per_target', 'r_T', 'simulations_to',
-           'solved_within', 'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
-           'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks', 'posterior_ranks',
-           'spacing', 'uniformity', 'Posterior', 'c2st', 'expected_coverage', 'squared_mmd', 'tarp']
+           'SurrogateMethod', 'TwoFidelities', 'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch',
+           'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint', 'neural_adjoint_paper', 'ClosedLoop',
+           'Sequential', 'Tandem', 'Generative', 'MDN', 'CVAE', 'INN', 'CINN', 'FlowMatching', 'RandomSearch',
+           'RankedSearch', 'GeneticSearch', 'least_squares_search', 'DirectSearch', 'best_of', 'per_target', 'r_T',
+           'simulations_to', 'solved_within', 'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records',
+           'run', 'figure', 'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks',
+           'posterior_ranks', 'spacing', 'uniformity', 'Posterior', 'c2st', 'expected_coverage', 'squared_mmd', 'tarp']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import (
@@ -103,7 +103,8 @@ _all_ = [
     'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'Method',
     'list_methods', 'get_method', 'load_method', 'check_method', 'SurrogateNet', 'AnySurrogate',
     'value_and_jacobian', 'Network', 'fit_seeds', 'GaussianProcess', 'Surrogate', 'FrozenNet',
-    'SurrogateMethod', 'sensitivity', 'production_yield', 'boundary_loss', 'AdamSearch',
+    'SurrogateMethod', 'TwoFidelities', 'sensitivity', 'production_yield', 'boundary_loss',
+    'AdamSearch',
     'damped_step', 'LevenbergMarquardt', 'uniform_starts', 'NeuralAdjoint',
     'neural_adjoint_paper', 'ClosedLoop', 'Sequential', 'Tandem', 'Generative', 'MDN', 'CVAE',
     'INN', 'CINN', 'FlowMatching', 'RandomSearch', 'RankedSearch', 'GeneticSearch',

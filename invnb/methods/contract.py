@@ -116,7 +116,8 @@ class AnySurrogate(Model):
     encodes:ClassVar[bool]=True  # choices and angles; False: it is made of others, which do
     if TYPE_CHECKING:            # see below
         def interval(self, x:object, share:float=.9) -> Tensor: ...
-        def unexplained(self, data:Data, judged:Judged) -> float: ...
+        def unexplained(self, data:Data, judged:Judged,
+                        rows:Tensor|None=None) -> float: ...
 
     def learn(self, data:Data,          # what to learn from
               seed:int,                 # of all that is random
@@ -180,12 +181,14 @@ def interval(self:AnySurrogate,
 # %% ../../nbs/methods/01_contract.ipynb #1a2b3c94
 @patch
 def unexplained(self:AnySurrogate,
-                data:Data,          # from which it learned
-                judged:Judged,      # what was expected
-               ) -> float:          # 0: nothing is left; 1: no better than the mean
-    "The share of the variance of held-out rows that is left, as misfits are counted"
-    y, mean = data.held[1], data.train[1].mean(0)
-    expected = judged.expected[data.valid[judged.rows]]
+                data:Data,              # from which it learned
+                judged:Judged,          # what was expected
+                rows:Tensor|None=None,  # (n,) of bool: which of them count; default: held-out ones
+               ) -> float:              # 0: nothing is left; 1: no better than the mean
+    "The share of the variance of these rows that is left, as misfits are counted"
+    rows = data.valid if rows is None else rows
+    y, mean = data.y[rows], data.train[1].mean(0)
+    expected = judged.expected[rows[judged.rows]]
     usual = self.misfit.error(mean.expand_as(y), y).mean()
     return float(self.misfit.error(expected, y).mean() / usual.clamp_min(1e-300))
 
