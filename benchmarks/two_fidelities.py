@@ -76,11 +76,10 @@ def main():
     done = [json.loads(text) for text in out.read_text().splitlines()] if out.exists() else []
     known = {(row["task"], row["way"], row["knob"], row["rows"], row["seed"]) for row in done}
     with no_bars():
-        ways = [("alone", 0, Surrogate(), rows) for rows in ALONE]
-        for knob in KNOBS[task.name]:
-            coarse = coarse_surrogate(task, knob, args.kept)
-            ways += [("coarse", knob, coarse, 0)] + [("both", knob, TwoFidelities(coarse), rows) for rows in BOTH]
-        for seed in range(SEEDS):
+        coarse = {knob: coarse_surrogate(task, knob, args.kept) for knob in KNOBS[task.name]}
+        for seed in range(SEEDS):                     # new ones each time: what comes fitted is not fitted again
+            ways = [("alone", 0, Surrogate(), rows) for rows in ALONE] + [("coarse", knob, one, 0) for knob, one in coarse.items()]
+            ways += [("both", knob, TwoFidelities(one), rows) for knob, one in coarse.items() for rows in BOTH]
             for way, knob, surrogate, rows in ways:
                 if (task.name, way, knob, rows, seed) in known: continue
                 found = line(task, way, knob, surrogate, rows, seed)

@@ -2096,7 +2096,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
     "Search Till.__call__ same_rows CountingSimulator.entries Loop.note Loop.hear Loop.share Loop.repeat differ": "what a method has bought",
     "spans_decades Misfit Misfit.__call__ Misfit.slope Misfit.error Misfit.to": "how measurements that were checked are compared",
-    "value_and_jacobian differentiate same_design Judged doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares"
+    "value_and_jacobian differentiate same_design Judged AnySurrogate.unexplained doubt_of once components fill rbf matern rough squared_distances rank_knots interpolate unlikelihood surprise rounding descend climb climb_layers layers in_layers best_settings best_shares"
     " leave_one_out left_out_error unusual spread_out GaussianProcess.choose join_several unknown_share": "pieces of a surrogate: its fit and its calls check",
     "refitted nine_tenths GaussianProcess.confidence": "pieces of a process: its fit checks",
     "repetitions Repeated true_error TrueError": "what a table holds, which Data has checked",
