@@ -96,7 +96,7 @@ EXEMPT = {      # public names that no property here exercises, and why
     "invnb.use.table": "files: tests/test_table.py, tests/test_fuzz.py and its notebook",
     "invnb.space": "thousands of random spaces: tests/test_spaces.py",
     "invnb.wish": "wishes: tests/test_spaces.py",
-    "unknown_share competitors both_net keep_rows best_way": "pieces of a training and of what it leaves unknown: fit and propose go through them",
+    "unknown_share competitors both_net keep_rows": "pieces of a training and of what it leaves unknown: fit and propose go through them",
     "invnb.encoding": "choices and angles: tests/test_spaces.py and its notebook",
     "invnb.methods.values": "a search among values: tests/test_spaces.py compares it with all combinations",
     "EncodedNet learn_encoded expected_miss completed moved_into check_query free_directions plain_targets bank_in descended": "wishes and spaces in methods: tests/test_spaces.py",
@@ -408,6 +408,26 @@ def test_two_fidelities(unit, shift):
     assert isinstance(missing, Way) and alone.missing is None and two.why.startswith("difference") and equal(two.judged.expected, missing.judged.expected)
     assert equal(coarse.net.state_dict(), before) and network_of(coarse, coarse.sizes) is None and learn_further(two, few, 3, False) is None
     assert two.unexplained(few, two.judged) < .2 * two.unexplained(few, alone.judged)
+
+def test_the_best_way():
+    "The first two by all rows that were left out of both; further training by held-out rows, and only with a margin"
+    y = torch.linspace(0, 1, 20)[:, None].double()
+    data, two = Data(y, y, valid=torch.arange(20) >= 16), TwoFidelities()
+    two.misfit = Misfit.of(data)
+    def way(off, held, rows=torch.ones(20, dtype=torch.bool)): return Way(None, None, Judged(rows, (y + torch.where(data.valid, held, off)[:, None])[rows], y[rows]), {})
+    luck = dict(alone=way(.3, .01), difference=way(.1, .1))             # held-out rows alone say otherwise
+    assert best_way(two, data, luck)[0] == "difference"
+    for held, best in ((.09, "difference"), (.07, "further")):           # errors are squares, and four rows ask for a half more
+        assert best_way(two, data, luck | dict(further=way(0., held, data.valid)))[0] == best
+
+def test_further_training_of_a_process_and_a_network(monkeypatch, tmp_path):
+    "Of both only the network is kept, and found again: a folder that asks for far more than it holds is refused"
+    monkeypatch.setattr("invnb.methods.two_fidelities.best_way", lambda two, data, ways: ("further", "further"))
+    x = uniform(6, 1080, 2)
+    coarse = Surrogate(GaussianProcess(few=1100, first=40), Network((8,), epochs=2), enough=0., noisy=2.).fit(Data(x, x.sin()), progress=False)
+    two = TwoFidelities(coarse, steps=5).fit(Data(x[:20], x[:20].cos()), progress=False)
+    two.save(tmp_path)
+    assert coarse.net.process is not None and equal(TwoFidelities.load(tmp_path)(x[:9]), two(x[:9])) and not any("process" in name for name in two.net.state_dict())
 
 def test_a_network_is_trained_further():
     "A copy of it; what it was before stays where it was, and is what the first epoch begins with"

@@ -20,7 +20,6 @@ from .contract import AnySurrogate, Judged, SurrogateNet
 from .network import EnsembleNet, Network, trained
 from .surrogate import Surrogate
 from ..nets import train
-from ..saved import fitted
 
 # %% ../../nbs/methods/01_two_fidelities.ipynb #70f1d006
 class CorrectedNet(SurrogateNet):
