@@ -19,7 +19,7 @@ from zuko.flows.coupling import GeneralCouplingTransform
 from zuko.lazy import LazyComposedTransform, UnconditionalTransform
 from zuko.transforms import MonotonicAffineTransform, PermutationTransform
 
-from ..core import check_count
+from ..core import Data, check_count
 from . import posterior    # gives every Generative its `posterior`
 from .generative import Block, Generative
 from .method import register_method
@@ -131,6 +131,11 @@ class INN(Generative):
     noise:float=.05       # on what goes in while training, in standard deviations
     epochs:int=field(default=25, kw_only=True)    # passes over the training rows, at most
     lr:float=field(default=6e-3, kw_only=True)    # highest learning rate
+
+    def learn(self, data:Data, seed:int, progress:bool) -> None:
+        if self.partial: raise ValueError("partial: expected False, got True; an INN needs all of a "
+                                          "measurement, which it puts out")
+        super().learn(data, seed, progress)
 
     def block(self, features:int, context:int, hidden:Sequence[int]) -> InvertibleNet:
         return InvertibleNet(features, context, self.latent, self.padding, self.blocks, hidden,

@@ -33,8 +33,15 @@ class GaussianMixture(Block):
         self.shape = (components, features)
         self.lower = torch.tril_indices(features, features).tolist()
         self.net = mlp([context, *hidden, components * (1 + features + len(self.lower[0]))])
-        last = cast(nn.Linear, self.net[-1])
-        with torch.no_grad(): last.bias[components:components * (1 + features)].normal_()
+        self.start(cast(nn.Linear, self.net[-1]).bias.detach())
+
+    def start(self, bias:Tensor) -> None:   # of the network's last layer, set in place
+        "Centres apart, and each component as wide as its share of the space"
+        k, d = self.shape
+        _, centres, entries = bias.split([k, k * d, k * len(self.lower[0])])
+        centres.normal_()
+        diagonal = torch.eye(d)[self.lower[0], self.lower[1]]
+        entries.view(k, -1).add_(diagonal * math.log(k) / d)
 
     def parts(self,
               c:Tensor,                          # (n, context)

@@ -141,6 +141,7 @@ def warn_beyond(targets:Wish,     # (N, dy) what is wanted
     lower, upper = seen
     gap = torch.maximum(targets.lower - upper, lower - targets.upper)
     beyond = gap > .1 * (upper - lower)
+    if targets.weight is not None: beyond &= targets.weight > 0        # what counts
     if not beyond.any(): return
     row, column = beyond.nonzero()[0].tolist()
     wanted = targets.closest((lower + upper) / 2)[row, column]

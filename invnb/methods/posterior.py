@@ -25,19 +25,20 @@ from ..space import Space
 from ..wish import Wish
 
 # %% ../../nbs/methods/05_posterior.ipynb #c905fed5
-def one_measurement(y:object,     # (dy,) or (1, dy): tensor, array, list, row of a DataFrame
-                    width:int,    # columns of a measurement
-                   ) -> Tensor:   # (1, dy)
+def one_measurement(y:object,         # (dy,) or (1, dy): tensor, array, list, row of a DataFrame
+                    width:int,        # columns of a measurement
+                    gaps:bool=False,  # NaN may stand for what was not measured
+                   ) -> Tensor:       # (1, dy)
     "A single measurement as a matrix of one row, or a `ValueError`"
     if isinstance(y, Wish):
         raise ValueError("y: expected a measurement, got a Wish; propose takes those")
     row = cast(Any, y)
     try: flat = (row.ndim if hasattr(row, "ndim") else np.ndim(row)) == 1
     except ValueError: flat = False                  # a ragged list: as_matrix says so
-    if not flat: return as_matrix("y", y, rows=1, width=width)
+    if not flat: return as_matrix("y", y, width, 1, not gaps)
     if hasattr(row, "to_frame"): row = row.to_frame().T
     else: row = row[None] if hasattr(row, "ndim") else [list(row)]
-    return as_matrix("y", row, rows=1, width=width)
+    return as_matrix("y", row, width, 1, not gaps)
 
 # %% ../../nbs/methods/05_posterior.ipynb #167b9f18
 def check_room(space:Space|None,   # of the training data; None: a box
@@ -127,7 +128,7 @@ class Posterior:
                 ):
         check_room(method.space)
         self.method, self.net, self.y = method, method.net, y
-        with torch.no_grad(): self.c = self.net.encode(self.net.y_scale(y))
+        with torch.no_grad(): self.c = self.net.encode(self.net.told(y))
 
     def __repr__(self) -> str:
         y = ", ".join(f"{value:.4g}" for value in self.y[0, :4].tolist())
@@ -165,11 +166,13 @@ class Posterior:
 # %% ../../nbs/methods/05_posterior.ipynb #dc0340ca
 @patch
 def posterior(self:Generative,
-              y:object,          # (dy,) or (1, dy): tensor, array, list, row of a DataFrame
+              y:object,          # (dy,) or (1, dy): tensor, array, list, row of a DataFrame; with
+                                # `partial`, NaN: not measured
              ) -> Posterior:
     "What one measurement says of the design"
-    measured = one_measurement(y, fitted(self).sizes["dy"])
-    return Posterior(self, check_targets(self, measured).lower)
+    measured = one_measurement(y, fitted(self).sizes["dy"], self.partial)
+    asked = check_targets(self, measured).lower
+    return Posterior(self, asked.masked_fill(asked.isinf(), torch.nan))
 
 # %% ../../nbs/methods/05_posterior.ipynb #3f4a916d
 @patch

@@ -213,7 +213,7 @@ class GaussianProcess(AnySurrogate):
         data, units = data.to(dtype=torch.float64), SurrogateNet(data.x.shape[1], data.y.shape[1])
         units = units.to(data.x).fit_units(data)
         group = same_design(data.x)
-        whole = int(group.max()) < max(self.few, self.whole)
+        whole = int(group.max()) < min(self.rows, max(self.few, self.whole))
         known = torch.ones_like(data.valid) if whole else ~data.valid
         x, y, count, place = once(data.x[known], units.y_scale(data.y[known]))
         mixed = torch.randperm(len(x), generator=stream("process", "rows", seed)).to(x.device)
