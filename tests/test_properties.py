@@ -1521,6 +1521,7 @@ def test_grid_step(n, step, seed):
 def test_some_columns(n, dy, seed):
     y = normal(seed, n, dy)
     kept = some_columns(y, stream(seed))
+    assert kept.any(1).all()
     assert kept.shape == y.shape and kept.dtype == torch.bool and equal(kept, some_columns(y, stream(seed)))
 
 @pytest.mark.parametrize("kind", (MDN, CVAE, FlowMatching, CINN))
@@ -1535,7 +1536,18 @@ def test_what_was_not_measured_does_not_count(kind):
     draws = method.posterior(hole[0]).sample(5)
     for same in (hole.numpy(), hole[0].tolist(), pd.DataFrame(hole)): assert equal(draws, method.posterior(same).sample(5))
     known = kind(hidden=(8,), epochs=1).fit(data, progress=False)
-    with pytest.raises(ValueError, match="y: expected finite numbers"): known.posterior(hole)
+    with pytest.raises(ValueError, match="y: expected finite numbers, got nan in column 1; with partial=True"): known.posterior(hole)
+
+def test_what_does_not_count_may_be_anything():
+    "-9999 stands for nothing in many tables, also where logarithms or angles are compared"
+    x = uniform(1, 200, 2)
+    data = Data(x, torch.stack([x[:, 0], 10**(6*x[:, 1]), x.sum(1)], 1))
+    method = MDN(hidden=(8,), epochs=1, partial=True).fit(data, progress=False)
+    assert method.misfit.log.tolist() == [False, True, False]
+    for other in (-9999., 0., 1e30):
+        wish = Wish.exactly([[.5, other, 1.]], [[1., 0., 1.]])
+        assert counting(wish).tolist() == [[True, False, True]] and counting(Wish.exactly(data.y)).all()
+        assert equal(method.propose(wish, 3), method.propose([[.5, math.nan, 1.]], 3))
 
 BLOCKS = {"mixture": lambda f, c: GaussianMixture(f, c, 3, (4,)), "cvae": lambda f, c: CVAEBlock(f, c, 2, (4,)), "flow": lambda f, c: Flow(f, c, 1, (4,), 3), "velocity": lambda f, c: VelocityField(f, c, (4,), 3), "invertible": lambda f, c: InvertibleNet(f, c, 2, 1, 1, (4,), .05), "members": lambda f, c: Members([Flow(f, c, 1, (4,), 3) for _ in range(2)])}
 
@@ -2131,7 +2143,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",
     "on_values log_mass log_density on_grid Posterior Posterior.inside runge_kutta velocity_and_divergence logits trained_classifiers": "pieces of a posterior and of a judge: posterior, log_prob and c2st check",
     "compare checksum Record check_record check_counts CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
-    "shifted_spline grid_step some_columns kernel mmd bidirectional_loss drawn_starts error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
+    "shifted_spline grid_step some_columns counting kernel mmd bidirectional_loss drawn_starts error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
     "Search Till.__call__ same_rows CountingSimulator.entries Loop.note Loop.hear Loop.share Loop.repeat differ": "what a method has bought",

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from torch import Generator, Tensor, nn
 
 from ..core import Data, check_count, progress_bar, stream
-from .method import Method, completed, moved_into
+from .method import Method, completed, counting, moved_into
 from ..nets import Standardize, mlp, seeded, train
 from ..space import Space
 from ..wish import Wish
@@ -81,7 +81,7 @@ class Members(Block):
 # %% ../../nbs/methods/05_generative.ipynb #e4f5a6c2
 def some_columns(y:Tensor,             # (n, dy) measurements
                  generator:Generator,  # of the choice
-                ) -> Tensor:           # (n, dy) of bool: what remains of each
+                ) -> Tensor:           # (n, dy) of bool: what remains of each, never nothing
     "All columns, any, or those inside or outside a stretch"
     n, dy = y.shape
     kind, share, *ends = torch.rand(4, n, 1, generator=generator)
@@ -89,7 +89,8 @@ def some_columns(y:Tensor,             # (n, dy) measurements
     start, end = (torch.stack(ends) * (dy + 1)).floor().sort(0).values
     place = torch.arange(dy)
     stretch = ((start <= place) & (place < end)) ^ (share < .5)
-    return torch.where(kind < 1/3, any_, (kind > 2/3) | stretch).to(y.device)
+    kept = torch.where(kind < 1/3, any_, (kind > 2/3) | stretch)
+    return (kept | ~kept.any(1, keepdim=True)).to(y.device)
 
 # %% ../../nbs/methods/05_generative.ipynb #883b8692
 class GenerativeNet(nn.Module):
@@ -200,8 +201,8 @@ class Drawing(Method):
         many = n if space is None else 8 * n         # those that are moved least are kept
         known = self.net.get_buffer("measured")
         y = completed(wish, known, many, self.misfit, generator)
-        if self.net.partial and wish.weight is not None:          # what nobody asked for is NaN
-            y = y.masked_fill((wish.weight == 0).repeat_interleave(many, 0), torch.nan)
+        if self.net.partial:                                      # what nobody asked for is NaN
+            y = y.masked_fill(~counting(wish).repeat_interleave(many, 0), torch.nan)
         parts = y.split(16_384)
         draws, inside = zip(*(self.net.draw(part, generator, self.redraws)
                               for part in progress_bar(parts, "draws", "part")))
@@ -278,6 +279,8 @@ class Generative(Drawing):
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:
         check_count("members", self.members); check_count("redraws", self.redraws, 0)
+        if not isinstance(self.partial, bool):
+            raise ValueError(f"partial: expected True or False, got {self.partial!r}")
         low, high = data.bounds
         out = float(((data.x < low) | (data.x > high)).any(1).float().mean())
         if out > .01: warnings.warn(f"fit: {out:.0%} of the designs lie outside the bounds; no "

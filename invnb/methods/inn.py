@@ -133,8 +133,9 @@ class INN(Generative):
     lr:float=field(default=6e-3, kw_only=True)    # highest learning rate
 
     def learn(self, data:Data, seed:int, progress:bool) -> None:
-        if self.partial: raise ValueError("partial: expected False, got True; an INN needs all of a "
-                                          "measurement, which it puts out")
+        if self.partial:
+            raise ValueError("partial: expected False, got True; an INN is trained on whole "
+                             "measurements, mdn, cvae, cinn and flow_matching also on parts")
         super().learn(data, seed, progress)
 
     def block(self, features:int, context:int, hidden:Sequence[int]) -> InvertibleNet:

@@ -35,13 +35,14 @@ class GaussianMixture(Block):
         self.net = mlp([context, *hidden, components * (1 + features + len(self.lower[0]))])
         self.start(cast(nn.Linear, self.net[-1]).bias.detach())
 
-    def start(self, bias:Tensor) -> None:   # of the network's last layer, set in place
+    def start(self,
+              bias:Tensor,  # of the network's last layer, set in place
+             ) -> None:
         "Centres apart, and each component as wide as its share of the space"
         k, d = self.shape
-        _, centres, entries = bias.split([k, k * d, k * len(self.lower[0])])
-        centres.normal_()
+        bias[k:k * (1 + d)].normal_()
         diagonal = torch.eye(d)[self.lower[0], self.lower[1]]
-        entries.view(k, -1).add_(diagonal * math.log(k) / d)
+        bias[k * (1 + d):len(bias)].view(k, -1).add_(diagonal * math.log(k) / d)
 
     def parts(self,
               c:Tensor,                          # (n, context)

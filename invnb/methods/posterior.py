@@ -35,10 +35,17 @@ def one_measurement(y:object,         # (dy,) or (1, dy): tensor, array, list, r
     row = cast(Any, y)
     try: flat = (row.ndim if hasattr(row, "ndim") else np.ndim(row)) == 1
     except ValueError: flat = False                  # a ragged list: as_matrix says so
-    if not flat: return as_matrix("y", y, width, 1, not gaps)
-    if hasattr(row, "to_frame"): row = row.to_frame().T
-    else: row = row[None] if hasattr(row, "ndim") else [list(row)]
-    return as_matrix("y", row, width, 1, not gaps)
+    if flat and hasattr(row, "to_frame"): row = row.to_frame().T
+    elif flat: row = row[None] if hasattr(row, "ndim") else [list(row)]
+    found = as_matrix("y", row, width, 1, finite=False)
+    bad = ~found.isfinite() if not gaps or found.isnan().all() else found.isinf()
+    if not bad.any(): return found
+    column = int(bad[0].nonzero()[0])
+    some = ", or NaN for some that were not measured" if gaps else ""
+    how = "" if gaps or not found.isnan().any() else ("; with partial=True a method takes NaN for "
+                                                      "what was not measured")
+    raise ValueError(f"y: expected finite numbers{some}, got {found[0, column]:g} in column "
+                     f"{column}{how}")
 
 # %% ../../nbs/methods/05_posterior.ipynb #167b9f18
 def check_room(space:Space|None,   # of the training data; None: a box
@@ -166,11 +173,10 @@ class Posterior:
 # %% ../../nbs/methods/05_posterior.ipynb #dc0340ca
 @patch
 def posterior(self:Generative,
-              y:object,          # (dy,) or (1, dy): tensor, array, list, row of a DataFrame; with
-                                # `partial`, NaN: not measured
+              y:object,   # (dy,) or (1, dy), of any kind; NaN, with `partial`: not measured
              ) -> Posterior:
     "What one measurement says of the design"
-    measured = one_measurement(y, fitted(self).sizes["dy"], self.partial)
+    measured = one_measurement(y, fitted(self).sizes["dy"], self.net.partial)
     asked = check_targets(self, measured).lower
     return Posterior(self, asked.masked_fill(asked.isinf(), torch.nan))
 
