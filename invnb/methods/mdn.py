@@ -42,6 +42,7 @@ class GaussianMixture(Block):
         k, d = self.shape
         bias[k:k * (1 + d)].normal_()
         diagonal = torch.eye(d)[self.lower[0], self.lower[1]]
+        # both ends are said: the guard of `load` counts the sizes that it is told
         bias[k * (1 + d):len(bias)].view(k, -1).add_(diagonal * math.log(k) / d)
 
     def parts(self,
