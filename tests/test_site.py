@@ -112,6 +112,13 @@ def test_links_and_anchors(site):
     assert dead == []
 
 
+def test_links_are_not_around_code():
+    "nbdev links names in backticks itself: a link around them is written beside them"
+    around = [f'{path.name}: {link}' for path in sorted((ROOT/'nbs').rglob('*.ipynb')) for cell in cells(path) if cell['cell_type'] == 'markdown'
+              for link in re.findall(r'\[`[^`]*`\]\([^)]*\)', ''.join(cell['source']))]
+    assert around == []
+
+
 def test_no_raw_markdown(site):
     "A link around a name that nbdev links too, and a link inside a block of code, are shown as they are written"
     raw = [f'{name}: {found}' for name, path in processed(site).items() for text in said(path)
