@@ -69,11 +69,11 @@ class RankedSearch(SurrogateMethod):
 class GeneticSearch(SurrogateMethod):
     "A genetic algorithm whose fitness is the misfit that the surrogate expects"
     surrogate:AnySurrogate=field(default_factory=Network)  # asked too often for a process
-    population:int=128             # designs alive at a time; never fewer than are asked for
-    generations:int=30             # rounds of selection, crossover and mutation
+    population:int=256             # designs alive at a time; never fewer than are asked for
+    generations:int=200            # rounds of selection, crossover and mutation
     mutation:float=.5              # share of a child's parameters that mutate
     step:float=.2                  # size of the first mutations, in half widths of the box
-    cooling:float=.85              # factor on that size from one generation to the next
+    cooling:float=.975             # factor on that size from one generation to the next
     apart:float=.005               # candidates closer than this (in half widths) are the same
     chunk:int=8192                 # designs in memory at once
 
@@ -104,10 +104,15 @@ class GeneticSearch(SurrogateMethod):
         draw = lambda kind, *shape: kind(*shape, generator=generator).to(wish.device)
         rows = draw(partial(torch.randint, len(designs)), (size,))
         x = moved_into(space, designs[rows].to(self.net.bounds).expand(len(wish), -1, -1))
-        misfit = self.expected_error(x, wish)
+        # below this the surrogate cannot tell: who is there stays, or the luckiest takes over
+        least = 1e-2 * self.net.surrogate.error.nan_to_num(0.)
+        expect = lambda x: self.expected_error(x, wish).clamp_min(least)
+        misfit = expect(x)
         pick = lambda x, rows: x.gather(1, rows[..., None].expand(-1, -1, x.shape[2]))
+        half = ((upper - lower) / 2).clamp_min(1e-30)
+        far = lambda a, b: ((a - b) / half).square().sum(2)
         for generation in range(check_count("generations", self.generations)):
-            shape, width = x.shape[1:], self.step * self.cooling**generation * (upper - lower) / 2
+            shape, width = x.shape[1:], self.step * self.cooling**generation * half
             a, b = draw(partial(torch.randint, size), (2, size))
             # selection: the better of two; everyone is a mother
             father = pick(x, torch.where(misfit[:, a] <= misfit[:, b], a, b))
@@ -116,12 +121,12 @@ class GeneticSearch(SurrogateMethod):
             move = width * draw(torch.randn, shape)
             child = child + move * (draw(torch.rand, shape) < self.mutation)
             child = moved_into(space, torch.minimum(torch.maximum(child, lower), upper))
-            # elitism: a mother leaves only for a better child
-            value = self.expected_error(child, wish)
+            # elitism: a mother leaves only for a better child, later on one that is nearer to her
+            value = expect(child)
             better = value < misfit
+            if self.cooling**generation < .2: better &= far(child, x) <= far(child, father)
             x = torch.where(better[..., None], child, x)
             misfit = torch.where(better, value, misfit)
-        half = ((upper - lower) / 2).clamp_min(1e-30)
         return pick(x, rank_apart(x / half, misfit, self.apart))
 
 # %% ../../nbs/methods/11_search.ipynb #dc46457e
