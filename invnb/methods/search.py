@@ -93,19 +93,17 @@ class GeneticSearch(SurrogateMethod):
         parts = progress_bar(wish.split(max(1, self.chunk // size)), "evolution", "part")
         return torch.cat([self.evolve(part, size, stream(seed), space)[:, :n] for part in parts])
 
-    def evolve(self,
-               wish:Wish,            # (N, dy)
-               size:int,             # of the population
-               generator:Generator,  # the dice, the same for all targets
+    def evolve(self, wish:Wish,        # (N, dy)
+               size:int,               # of the population
+               generator:Generator,    # the dice, the same for all targets
                space:Space|None=None,  # where designs may lie; None: in the box
-              ) -> Tensor:           # (N, size, dx) best first, repetitions last
+              ) -> Tensor:             # (N, size, dx) best first, repetitions last
         "The last generation"
         designs, (lower, upper) = self.net.get_buffer("designs"), self.net.bounds
         draw = lambda kind, *shape: kind(*shape, generator=generator).to(wish.device)
         rows = draw(partial(torch.randint, len(designs)), (size,))
         x = moved_into(space, designs[rows].to(self.net.bounds).expand(len(wish), -1, -1))
-        # below this the surrogate cannot tell: who is there stays, or the luckiest takes over
-        least = 1e-2 * self.net.surrogate.error.nan_to_num(0.)
+        least = 1e-2 * self.net.surrogate.error.nan_to_num(0.)      # below it nothing can be told
         expect = lambda x: self.expected_error(x, wish).clamp_min(least)
         misfit = expect(x)
         pick = lambda x, rows: x.gather(1, rows[..., None].expand(-1, -1, x.shape[2]))
@@ -113,17 +111,14 @@ class GeneticSearch(SurrogateMethod):
         far = lambda a, b: ((a - b) / half).square().sum(2)
         for generation in range(check_count("generations", self.generations)):
             shape, width = x.shape[1:], self.step * self.cooling**generation * half
-            a, b = draw(partial(torch.randint, size), (2, size))
-            # selection: the better of two; everyone is a mother
+            a, b = draw(partial(torch.randint, size), (2, size))    # selection: the better of two
             father = pick(x, torch.where(misfit[:, a] <= misfit[:, b], a, b))
-            # crossover: each parameter from either parent
-            child = torch.where(draw(torch.rand, shape) < .5, x, father)
+            child = torch.where(draw(torch.rand, shape) < .5, x, father)    # crossover, mutation
             move = width * draw(torch.randn, shape)
             child = child + move * (draw(torch.rand, shape) < self.mutation)
             child = moved_into(space, torch.minimum(torch.maximum(child, lower), upper))
-            # elitism: a mother leaves only for a better child, later on one that is nearer to her
             value = expect(child)
-            better = value < misfit
+            better = value < misfit    # elitism: a mother leaves for a better child, later on hers
             if self.cooling**generation < .2: better &= far(child, x) <= far(child, father)
             x = torch.where(better[..., None], child, x)
             misfit = torch.where(better, value, misfit)
