@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
 from invnb.bench.posterior import rank_among, uniformity
-from invnb.bench.samples import c2st, c2st_each, tarp
+from invnb.bench.samples import c2st, c2st_each, predictive_distance, squared_mmd, tarp
 from invnb.core import Data, as_matrix, no_bars, stream
 from invnb.methods.method import get_method
 from invnb.tasks.task import Task
@@ -188,6 +188,16 @@ def theirs(kind):
 
 SBI = {f"sbi_{kind}": theirs(kind) for kind in ("nsf", "maf", "fmpe")}
 
+def others(problem, known, drawn, generator):
+    "Squared MMD of each observation; predictive distances, of the draws and of the reference"
+    mmd, predictive = {}, {}
+    for number, x in drawn.items():
+        y, reference = known[number][0], known[number][1][:len(x)]
+        mmd[number] = squared_mmd(x, reference)
+        predictive[number] = [predictive_distance(problem.draw(some, generator), y)
+                              for some in (x, reference)]
+    return dict(mmd=mmd, predictive=predictive)
+
 def trained(folder, name, who, seed, args):
     "C2ST of each observation, and what the training took"
     problem, generator = PROBLEMS[name], stream("simulations", name, seed)
@@ -199,10 +209,11 @@ def trained(folder, name, who, seed, args):
     method, draw, facts = (SBI[who] if who in SBI else ours(who))(data, seed, options)
     facts["fit_cpu_s"] = time.process_time() - began
     began, numbers = time.process_time(), range(1, args.observations + 1)
-    known = [observed(folder, name, number) for number in numbers]
-    drawn = [draw(y, args.draws, seed) for y, _ in known]
+    known = {number: observed(folder, name, number) for number in numbers}
+    drawn = [draw(y, args.draws, seed) for y, _ in known.values()]
     border = max(float((x.abs() == problem.reach).any(1).double().mean()) for x in drawn)
-    found = dict(zip(numbers, c2st_each(drawn, [x[:args.draws] for _, x in known], seed)))
+    found = dict(zip(numbers, c2st_each(drawn, [x[:args.draws] for _, x in known.values()], seed)))
+    facts |= others(problem, known, dict(zip(numbers, drawn)), stream("again", name, seed))
     facts["judge_cpu_s"] = time.process_time() - began
     if method is not None: facts |= calibration(method, name, seed)
     return dict(facts, task=name, method=who, training=seed, simulations=args.simulations,

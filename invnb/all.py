@@ -83,7 +83,7 @@ from .bench.report import figure, report
 from .bench.table import published, summary, table
 from .bench.ranking import ranking
 from .bench.posterior import different, plot_ranks, posterior_ranks, spacing, uniformity
-from .bench.samples import c2st, expected_coverage, squared_mmd, tarp
+from .bench.samples import c2st, expected_coverage, predictive_distance, squared_mmd, tarp
 
 # %% ../nbs/index.ipynb #a11b0003
 _all_ = [

@@ -1942,6 +1942,8 @@ def test_two_samples(n, m, d, seed):
     assert torch.allclose(v.mean(0), torch.zeros(d), atol=1e-5) and torch.allclose(v.std(0), torch.ones(d), atol=1e-4) and torch.allclose(u*b.std(0) + b.mean(0), a, atol=1e-4)
     here, there = pure(squared_mmd, a, b), squared_mmd(a[shuffle(seed, n)], b[shuffle(seed, m)])
     assert math.isclose(here, there, abs_tol=1e-5) and -1 < here < 2 and squared_mmd(b + 1000, b) > .5
+    far = pure(predictive_distance, a, b[0])
+    assert math.isclose(far, float(np.quantile(np.linalg.norm(a.double().numpy() - b[0].double().numpy(), axis=1), .5, method="lower")), rel_tol=1e-9)
     layers = stacked_layers([d, 4, 1], 2, stream(seed))
     assert [tuple(part.shape) for part in layers] == [(2, d, 4), (2, 1, 4), (2, 4, 1), (2, 1, 1)]
     rowwise(lambda x: logits(layers, x[None].expand(2, -1, -1))[1].detach(), a, (), shuffle(seed, n))
@@ -2122,6 +2124,7 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "c2st_each": (lambda a, b: c2st_each([a, b], [b, a]), dict(a=X, b=X + 1)),
     "polished": (lambda x, y: polished(x, y, 1, 2, 1), dict(x=torch.zeros(1, 8), y=torch.linspace(0, 1, 300))),
     "squared_mmd": (squared_mmd, dict(draws=X, reference=X + 1)),
+    "predictive_distance": (predictive_distance, dict(again=X, y=X[:1])),
     "good_designs": (lambda bounds: good_designs(made().found, .5, bounds), dict(bounds=BOX)),
     "different": (lambda bounds: different(made().found, .5, bounds), dict(bounds=BOX)),
     "spacing": (lambda bounds: spacing(made().found, .5, bounds), dict(bounds=BOX)),

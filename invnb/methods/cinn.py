@@ -42,6 +42,9 @@ class Flow(Block):
         self.flow = zuko.flows.MAF(features, context, transforms=transforms, hidden_features=hidden,
                                    activation=nn.GELU, univariate=shifted_spline,
                                    shapes=[(bins,), (bins,), (bins - 1,), (), ()])
+        for layer in self.flow.modules():      # a mask is multiplied with weights in each step
+            if isinstance(layer, zuko.nn.MaskedLinear):
+                layer.register_buffer("mask", layer.mask.to(layer.weight), persistent=False)
         self.features = features
 
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
@@ -67,6 +70,7 @@ class CINN(Generative):
     "Draws from a conditional flow (Ardizzone et al. 2019), here of splines (Durkan et al. 2019)"
     transforms:int=3     # changes of variables, one after the other
     bins:int=16          # pieces of a spline
+    widths = ((256, 256, 256),)      # a small network learns less, from few rows too: see below
 
     def block(self, features:int, context:int, hidden:Sequence[int]) -> Flow:
         return Flow(features, context, self.transforms, hidden, self.bins)

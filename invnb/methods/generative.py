@@ -254,7 +254,7 @@ class Generative(Drawing):
     longest:ClassVar[int|None] = 32       # a y with more columns is summarised by so many numbers
     widths:ClassVar[Sequence[tuple[int, ...]]] = ((256, 256, 256), (64, 64))   # that are tried
 
-    hidden:tuple[int, ...]|None = None  # widths of the hidden layers; None: the better of two
+    hidden:tuple[int, ...]|None = None  # widths of the hidden layers; None: the best of `widths`
     epochs:int = 100                    # passes over the training rows, at most
     batch:int = 128                     # rows a step
     lr:float = 2e-3                     # highest learning rate

@@ -42,8 +42,8 @@ def one_measurement(y:object,         # (dy,) or (1, dy): tensor, array, list, r
     if not bad.any(): return found
     column = int(bad[0].nonzero()[0])
     some = ", or NaN for some that were not measured" if gaps else ""
-    how = "" if gaps or not found.isnan().any() else ("; with partial=True a method takes NaN for "
-                                                      "what was not measured")
+    how = ("; with partial=True all but an INN take NaN for what was not measured"
+           if found.isnan().any() and not gaps else "")
     raise ValueError(f"y: expected finite numbers{some}, got {found[0, column]:g} in column "
                      f"{column}{how}")
 
