@@ -21,6 +21,7 @@ from .generative import Block, Generative
 from .method import register_method
 
 # %% ../../nbs/methods/09_cinn.ipynb #1f3b6bfd
+@torch.no_grad()
 def undone(part:nn.Module,     # a change of variables of the flow
            z:Tensor,           # (n, features) what it made of x, given c
            c:Tensor,           # (n, context)
@@ -74,7 +75,7 @@ class Flow(Block):
                                    shapes=[(bins,), (bins,), (bins - 1,), (), ()])
         for layer in self.flow.modules():      # a mask is multiplied with weights in each step
             if isinstance(layer, zuko.nn.MaskedLinear):
-                layer.register_buffer("mask", layer.mask.to(layer.weight), persistent=False)
+                layer.mask = layer.mask.to(layer.weight)
         self.features = features
 
     def loss(self, x:Tensor, c:Tensor, generator:Generator) -> Tensor:
