@@ -20,7 +20,8 @@ __all__ = ['as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out'
            'RankedSearch', 'GeneticSearch', 'least_squares_search', 'DirectSearch', 'best_of', 'per_target', 'r_T',
            'simulations_to', 'solved_within', 'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records',
            'run', 'figure', 'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks',
-           'posterior_ranks', 'spacing', 'uniformity', 'Posterior', 'c2st', 'expected_coverage', 'squared_mmd', 'tarp']
+           'posterior_ranks', 'spacing', 'uniformity', 'Posterior', 'c2st', 'expected_coverage', 'predictive_distance',
+           'squared_mmd', 'tarp']
 
 # %% ../nbs/index.ipynb #9d0ea9f7
 from .core import (
@@ -113,5 +114,5 @@ _all_ = [
     'holm', 'paired', 'interval', 'Record', 'read_record', 'read_records', 'run', 'figure',
     'report', 'published', 'summary', 'table', 'ranking', 'different', 'plot_ranks',
     'posterior_ranks', 'spacing', 'uniformity', 'Posterior', 'c2st', 'expected_coverage',
-    'squared_mmd', 'tarp'
+    'predictive_distance', 'squared_mmd', 'tarp'
 ]

@@ -1647,6 +1647,14 @@ def test_mmd(n, m, d, seed):
     assert math.isclose(pure(mmd, a, b), mmd(b, a), abs_tol=1e-9) and mmd(a, b) > -1e-6 and abs(mmd(a, a)) < 1e-6
     assert math.isclose(mmd(a[shuffle(seed, n)], b), mmd(a, b), abs_tol=1e-9)
 
+@given(st.integers(1, 6), st.integers(1, 3), st.sampled_from([(4,), (9, 9), (16, 3)]), st.integers(1, 9), seeds)
+def test_undone(features, context, hidden, n, seed):
+    "Forwards again, it is the noise; and zuko's own way back, one pass for each number, ends at the same design"
+    with seeded(stream(seed)): part = Flow(features, context, 1, hidden, 4).double().flow.transform.transforms[0]
+    z, c = normal(seed, n, features).double(), normal(seed + 1, n, context).double()
+    x = pure(lambda z, c: undone(part, z, c), z, c)
+    assert torch.allclose(part(c)(x), z, atol=1e-8) and torch.allclose(part(c).inv(z), x, atol=1e-8)
+
 @given(st.integers(1, 5), seeds)
 def test_shifted_spline(n, seed):
     "It rises, and its inverse brings back"
@@ -2146,7 +2154,7 @@ TENSORS = {     # public names whose arrays are tensors of the package's own, an
     "rank_among at_or_below oddest uniformity packing tarp expected_coverage": "ranks and designs as posterior_ranks and good_designs give them",
     "on_values log_mass log_density on_grid Posterior Posterior.inside runge_kutta velocity_and_divergence logits trained_classifiers": "pieces of a posterior and of a judge: posterior, log_prob and c2st check",
     "compare checksum Record check_record check_counts CountingSimulator.__call__ CountingSimulator.errors": "what a run has measured",
-    "shifted_spline grid_step some_columns kernel mmd bidirectional_loss drawn_starts error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
+    "shifted_spline undone grid_step some_columns kernel mmd bidirectional_loss drawn_starts error_slope Loop boundary_loss solve_all damped_step rank_apart uniform_starts make_bank nearest_rows best_bases first_apart nearest_known other_starts robust_candidates local_doubt NeuralAdjoint.doubtful_error"
     " built under_scatter built_error nearest_built half_widths moving_price settled best_built"
     " least_squares_search trusted_box imagine warn_beyond AdamSearch.__call__ LevenbergMarquardt.__call__ Scaled Scaled.__call__ Scaled.place Scaled.design Scaled.value_and_jacobian box_step held_in bank_measurements moved_into completed expected_miss descended": "pieces of methods: Method.propose and Method.search check",
     "Search Till.__call__ same_rows CountingSimulator.entries Loop.note Loop.hear Loop.share Loop.repeat differ": "what a method has bought",
