@@ -143,7 +143,6 @@ def predictive_distance(again:object,   # (n, dy) of draws, measured again: tens
     found = as_matrix("again", again).double()
     return float((found - one_measurement(y, found.shape[1]).to(found)).norm(dim=1).median())
 
-
 # %% ../../nbs/bench/10_samples.ipynb #caaa6c34
 def tarp(x:Tensor,                  # (n, dx) true designs
          drawn:Tensor,              # (n, L, dx) draws given the measurement of each

@@ -28,7 +28,7 @@ def undone(part:nn.Module,     # a change of variables of the flow
           ) -> Tensor:         # (n, features) x
     "One number after the other, each hidden unit once: as soon as what it needs is known"
     if not isinstance(part, MaskedAutoregressiveTransform): return part(c).inv(z)   # one feature
-    layers, activation = list(part.hyper)[::2], nn.GELU()
+    layers, activations = list(part.hyper)[::2], list(part.hyper)[1::2]
     after, when = torch.cat([part.order + 1, part.order.new_zeros(c.shape[1])]), []
     for layer in layers:                                # after how many numbers is a unit known?
         after = (layer.mask * after).amax(1)
@@ -42,12 +42,11 @@ def undone(part:nn.Module,     # a change of variables of the flow
     for step, i in enumerate(part.order.argsort().tolist()):
         for depth in range(len(layers) - 1):
             units = (when[depth] == step).nonzero()[:, 0]
-            values[depth + 1][:, units] = activation(computed(depth, units))
+            values[depth + 1][:, units] = activations[depth](computed(depth, units))
         units = torch.arange(i * part.total, (i + 1) * part.total, device=z.device)
         knots = unpack(computed(len(layers) - 1, units), part.shapes)
         values[0][:, i] = part.univariate(*knots).inv(z[:, i])
     return values[0][:, :z.shape[1]]
-
 
 # %% ../../nbs/methods/09_cinn.ipynb #1f3b6bfe
 def shifted_spline(widths:Tensor,   # (..., bins) of the pieces, unnormalised
