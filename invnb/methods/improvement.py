@@ -29,7 +29,6 @@ def unlikely(settings:np.ndarray,  # (d + 1,) logarithms of lengths and noise
              t:Tensor,             # (n, parts) of their measurements
              share:Tensor,         # (n,) of the noise that a row has
              kernel:str="rbf",     # one of KERNELS
-             usual:float=3.,       # length that is expected before a row is seen
             ) -> tuple[float, np.ndarray]:   # its gradient: (d + 1,)
     "How badly settings explain the rows: minus the logarithm of their density, by rows"
     n, d = z.shape
@@ -40,23 +39,22 @@ def unlikely(settings:np.ndarray,  # (d + 1,) logarithms of lengths and noise
     inverse = torch.cholesky_inverse(L)
     a = inverse @ t
     variance = (t * a).mean(0).clamp_min(1e-300)
-    odd = (settings[:-1] - math.log(usual)) / .7
+    odd = (settings[:-1] - math.log(d) / 2) / 1.2
     value = variance.log().mean() / 2 + L.diagonal().log().mean()
     slope = (inverse - (a / (variance * t.shape[1])) @ a.T) / (2 * n)      # by each entry of K
     M = slope * w                              # by squared distances, apart from a factor of -2
     down = 2 * (s.square() * M.sum(1, keepdim=True) - s * (M @ s)).sum(0).numpy()
     rest = noise * float(slope.diagonal() @ share)
-    return float(value) + (odd**2).sum() / (2 * n), np.r_[down + odd / (.7 * n), rest]
+    return float(value) + (odd**2).sum() / (2 * n), np.r_[down + odd / (1.2 * n), rest]
 
 def likely_settings(z:Tensor,            # (n, d) designs; 1: a usual deviation
                     t:Tensor,            # (n, parts) of their measurements
                     share:Tensor,        # (n,) of the noise that a row has
                     kernel:str="rbf",    # one of KERNELS
-                    usual:float=3.,      # length that is expected before a row is seen
                     steps:int=40,        # of the descent, at most
                    ) -> Tensor:          # (d + 1,) logarithms of lengths and noise
     "The most likely lengths of a few rows, by the gradient"
-    d, height = z.shape[1], lambda settings: unlikely(settings, z, t, share, kernel, usual)
+    d, height = z.shape[1], lambda settings: unlikely(settings, z, t, share, kernel)
     starts = [np.r_[np.full(d, math.log(length)), math.log(noise)]
               for length in (.5, 1., 2., 4.) for noise in (1e-8, 1e-3)]
     box = [(math.log(.02), math.log(100))] * d + [(math.log(1e-12), 0.)]

@@ -233,10 +233,10 @@ def designs(self:FromNothing, processes:Processes,    # of all answers, and of d
     ran, tried = y.isfinite().all(1), self.candidates(processes, who, wish)
     spread = float(self.scaled(y[ran]).var(0).mean())
     best = torch.stack([row[who] for row in self.errors], 1).amin(1).clamp_min(1e-30)
-    mean, gain = torch.zeros(2, *tried.shape[:2]).double()
+    (mean, gain), aim = torch.zeros(2, *tried.shape[:2]).double(), options.aim * best
     for weight, p in processes:
         its = error_moments(p, tried, wish)
-        mean, gain = mean + weight * its[0], gain + weight * expected_improvement(*its, best)
+        mean, gain = mean + weight * its[0], gain + weight * expected_improvement(*its, aim)
     if not ran.all():
         risk = failing(tried.flatten(0, 1) / half, x / half, ~ran).view_as(gain)
         gain, mean = gain * (1 - risk), mean + risk * spread
@@ -268,6 +268,7 @@ class Sequential(ClosedLoop):
     rows:int=600             # of the process, at most
     lengths_from:int=200     # of these, the last ones, to learn its lengths from
     many:int=300             # rows of a table, or targets, that make it a closed loop
+    aim:float=.3             # of the best error, that an improvement has to fall below
     promise:float=.01        # of the largest improvement, that a design must promise
     rough:float=1e-3         # error, as a share of the spread of answers, for steps from the base
     patience:int=8           # failures in a row before a basin is left
