@@ -51,6 +51,24 @@ def test_the_seed_decides_and_nothing_else():
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.parametrize("aim", [None, .7])
+def test_an_improvement_falls_below_a_share_of_the_best(aim, monkeypatch):
+    import invnb.methods.sequential as module
+    asked, expected, wish = [], module.expected_improvement, wanted(1)
+    def noted(mean, variance, best):
+        asked.append(float(best))
+        return expected(mean, variance, best)
+    monkeypatch.setattr(module, "expected_improvement", noted)
+    method = get_method("sequential", **({} if aim is None else dict(aim=aim)))
+    campaign = method.start(wish, space=BOX)
+    while len(campaign) < 9:
+        asked.clear()
+        x, least = campaign.ask(1), float(wish.sub(campaign.y).square().mean(1).min()) if len(campaign) else 0
+        assert all(abs(level - (aim or .3) * least) <= 1e-12 * least for level in asked)
+        campaign.tell(x, hills(x))
+    assert asked, "it was asked"
+
+
 def test_a_plate_has_different_designs():
     campaign = filled(start(wanted(1)), hills, 10)
     x = campaign.ask(8)
