@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Processes', 'unlikely', 'likely_settings', 'code_of', 'unit_of', 'AllAnswers', 'expect', 'unknown', 'possible',
-           'error_moments', 'expected_improvement', 'first_designs', 'failing', 'seen_noise']
+           'error_moments', 'expected_improvement', 'chance_below', 'first_designs', 'failing', 'seen_noise']
 
 # %% ../../nbs/methods/03_improvement.ipynb #8d2e1c89
 import math
@@ -217,6 +217,14 @@ def expected_improvement(mean:Tensor,      # (N, S) of errors
     level, F = best[:, None], torch.special.gammainc
     at = level * k / mean.clamp_min(1e-300)
     return (level * F(k, at) - mean * F(k + 1, at)).clamp_min(0)
+
+def chance_below(mean:Tensor,        # (...) of errors
+                 variance:Tensor,    # (...)
+                 level:float,        # an error
+                ) -> Tensor:         # (...) from 0 to 1
+    "The probability that errors that follow a gamma distribution are no larger"
+    k = (mean.square() / variance.clamp_min(1e-300)).clamp(1e-6, 1e8)
+    return torch.special.gammainc(k, level * k / mean.clamp_min(1e-300))
 
 # %% ../../nbs/methods/03_improvement.ipynb #c5aa8f0f
 def first_designs(space:Space,     # where designs lie

@@ -19,7 +19,7 @@ from .closed_loop import ClosedLoop
 from .descent import LevenbergMarquardt
 from .improvement import (AllAnswers, Processes, error_moments, expect,
                                         expected_improvement, failing, first_designs, possible,
-                                        seen_noise)
+                                        seen_noise, chance_below)
 from .method import Search, Till, register_method
 from ..misfit import Misfit
 from ..space import Space
@@ -30,7 +30,9 @@ class FromNothing(Campaign):
     "A campaign that learns one process from all of its answers"
     leave:Callable[[int], None]                        # these are defined below
     begin:Callable[[int|None], Tensor]
-    turn:Callable[[list[int]], list[int]]
+    turn:Callable[..., list[int]]
+    beside:Callable[[int], Tensor]
+    together:Callable[[AllAnswers, Tensor, Tensor, Tensor], Tensor]
     rests:Callable[[int, AllAnswers], bool]
     learned:Callable[[Tensor], Processes]
     solved:Callable[[AllAnswers, Tensor, Wish], Tensor]
@@ -56,6 +58,7 @@ class FromNothing(Campaign):
         self.level = torch.full((N,), torch.inf).double()    # its error
         self.fails, self.left = torch.zeros(N).long(), dict[int, Tensor]()     # basins left
         self.ran, self.enough = 0, space.dx + 1              # rows that did not fail; for a process
+        self.neighbours = dict[int, Tensor]()                # see `beside`
 
     def far(self, i:int,           # number of a target
             x:Tensor,              # (n, dx) designs
@@ -104,14 +107,24 @@ def begin(self:FromNothing, n:int|None,     # how many, at most; None: as many a
     return self.first[asked:asked + n]
 
 @patch
-def turn(self:FromNothing, more:list[int],  # targets that have just got a design
+def turn(self:FromNothing, more:list[int],        # targets that have just got a design
+         process:AllAnswers|None=None,            # of all answers: who rests does not ask
         ) -> list[int]:
-    "Targets that may ask, the first in turn first"
-    who = torch.cat([self.payer, self.pending.payer, torch.tensor(more).long()])
-    spent = torch.bincount(who + 1, minlength=len(self.wish) + 1)[1:]
+    "Targets that may ask, the first in turn first: those that wait for no answer, if there are any"
+    N, pending = len(self.wish), self.pending.payer.tolist()
+    count = lambda who: torch.bincount(torch.as_tensor(who).long() + 1, minlength=N + 1)[1:]
+    held, fails = count([*pending, *more]), self.fails.clone()
+    spent = count(self.payer) + held
+    for i, left in self.left.items(): fails[i] += self.options.patience * len(left)
+    first = spent if self.tolerance is None else fails
     may = ~self.closed if self.budget is None else ~self.closed & (spent < self.budget)
-    key = lambda i: (int(spent[i]), float(self.level[i]), i)
-    return sorted(may.nonzero()[:, 0].tolist(), key=key)
+    asks = [i for i in may.nonzero()[:, 0].tolist() if not process or not self.rests(i, process)]
+    asks.sort(key=lambda i: (int(held[i]), int(first[i]), float(self.level[i]), i))
+    free, served = list[int](), {*pending, *more}
+    for i in asks:
+        if held[i] or not served.isdisjoint(self.beside(i).tolist()): continue
+        free.append(i); served.add(i)
+    return free or asks
 
 @patch
 def choose(self:FromNothing, n:int|None,     # how many, at most; None: one for each target
@@ -124,16 +137,16 @@ def choose(self:FromNothing, n:int|None,     # how many, at most; None: one for 
     if found: return torch.cat(found), torch.tensor(who)
     many, processes = len(self.wish) if n is None else n, Processes()
     while self.ran >= 2 and len(who) < many:
-        if not (turn := self.turn(who)): break
+        if self.closed.all(): break
         processes = processes or self.learned(out)
-        turn = [i for i in turn if not self.rests(i, processes[0][1])][:many - len(who)]
+        turn = self.turn(who, processes[0][1])[:many - len(who)]
         if not turn: break
         held = torch.cat([self.pending.payer, torch.tensor(who).long()])
         busy = torch.isin(torch.tensor(turn), held)
         for _, process in processes * bool(found): expect(process, found[-1])
         x = self.designs(processes, torch.tensor(turn), torch.cat([out, *found]), busy)
         who, found = who + turn, found + [x]
-        if n is None: break
+        if many <= int((~self.closed).sum()): break           # one for each, and no second ones
     return torch.cat([out[:0], *found]), torch.tensor(who).long()
 
 @patch
@@ -205,6 +218,42 @@ def candidates(self:FromNothing, processes:Processes,  # of all answers
     tried = torch.cat([found, *near, anywhere], 1)
     return space.nearest(tried.flatten(0, 1)).view(N, -1, space.dx)
 
+# %% ../../nbs/methods/12_sequential.ipynb #tg000003
+@patch
+def beside(self:FromNothing, i:int,   # number of a target
+          ) -> Tensor:                # numbers of others, nearest first
+    "Open targets that one design may meet together with this one"
+    if self.tolerance is None or not self.goal.exact: return self.fails[:0]
+    if i not in self.neighbours:
+        there = self.goal.lower[i].expand(len(self.goal), -1)
+        error = self.goal.error(there).index_fill(0, torch.tensor(i), torch.inf)
+        order = error.argsort(stable=True)
+        self.neighbours[i] = order[error[order] <= 4 * self.tolerance]    # twice as far: squared
+    near = self.neighbours[i]
+    return near[~self.closed[near]]
+
+@patch
+def together(self:FromNothing, process:AllAnswers,   # of all answers
+             who:Tensor,              # (N,) targets
+             x:Tensor,                # (N, dx) a design for each
+             known:Tensor,            # (n, dx) designs that are bought, or under way
+            ) -> Tensor:              # (N, dx)
+    "In place of each the design that is expected to close more targets, if there is one"
+    found, wanted, level = x.clone(), self.goal.lower, self.tolerance or 0.
+    for j, i in enumerate(who.tolist()):
+        near = self.beside(i)[:self.options.several]
+        if not len(near): continue
+        all_ = torch.cat([torch.tensor([i]), near])
+        middle = wanted[all_].cumsum(0)[1:] / torch.arange(2, len(all_) + 1)[:, None]
+        start = x[j].expand(len(middle), 1, -1)
+        others = self.where.nearest(self.solved(process, start, Wish.exactly(middle))[:, 0])
+        tried = torch.cat([x[j][None], others])
+        moments = error_moments(process, tried.expand(len(all_), -1, -1), self.goal[all_])
+        closes = chance_below(*moments, level).sum(0)
+        closes[1:] -= .1 + 9. * (self.near_to(others[None], known)[0] < 1e-9)
+        found[j] = tried[closes.argmax()]
+    return found
+
 # %% ../../nbs/methods/12_sequential.ipynb #10eb092b
 @patch
 def near_to(self:FromNothing, x:Tensor,     # (N, S, dx) designs
@@ -244,12 +293,13 @@ def designs(self:FromNothing, processes:Processes,    # of all answers, and of d
     safe = -mean - 1e6 * (gain < options.promise * gain.amax(1, keepdim=True))
     value = torch.where(explore[:, None], gain - 1e-9 * mean, safe) / best[:, None]
     between = torch.where(busy, 10 * options.between, options.between)[:, None]
-    known = (self.near_to(tried, x) < 1e-9) | (self.near_to(tried, out) < between)
-    value = value - 1e9 * known
+    again = (self.near_to(tried, x) < 1e-9) | (self.near_to(tried, out) < between)
+    value = value - 1e9 * again
     for j, i in enumerate(who.tolist()): value[j] -= 1e6 * (~self.far(i, tried[j]))
     found = tried[torch.arange(len(who)), value.argmax(1)]
+    known = torch.cat([x, out])
     close = (self.level[who] < options.rough * spread) & ~busy
-    if not close.any(): return found
+    if not close.any(): return self.together(process, who, found, known)
     base = x[self.base[who]]
     wrong = process.net(base) - self.scaled(y[self.base[who]])     # the step starts corrected
     step = self.solved(process, base[:, None], wish.through(lambda y: y + wrong))[:, 0]
@@ -257,8 +307,8 @@ def designs(self:FromNothing, processes:Processes,    # of all answers, and of d
     step = self.where.nearest(base + ((step - base) / half).clamp(-reach, reach) * half)
     beside = base + 1e-4 * (self.first[1 + self.fails[who] % 8] - self.first[0])
     for other in (self.where.nearest(beside), found):              # nothing is bought twice
-        step = torch.where(self.near_to(step[:, None], torch.cat([x, out])) > 1e-12, step, other)
-    return torch.where(close[:, None], step, found)
+        step = torch.where(self.near_to(step[:, None], known) > 1e-12, step, other)
+    return self.together(process, who, torch.where(close[:, None], step, found), known)
 
 # %% ../../nbs/methods/12_sequential.ipynb #813255af
 @register_method("sequential")
@@ -274,6 +324,7 @@ class Sequential(ClosedLoop):
     patience:int=8           # failures in a row before a basin is left
     begins:int=8             # random starts for each target
     anywhere:int=64          # random candidates for each target
+    several:int=4            # neighbours of a target that one design is tried for with it
     between:float=.005       # half widths between designs of a plate, ten times that for one target
     alike:float=1e-3         # half widths between designs whose answers show the noise
     from_nothing:ClassVar[bool] = True     # needs no fit
