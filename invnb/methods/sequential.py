@@ -126,6 +126,7 @@ def turn(self:FromNothing, more:list[int],        # targets that have just got a
         free.append(i); served.add(i)
     return free or asks
 
+# %% ../../nbs/methods/12_sequential.ipynb #tg000005
 @patch
 def choose(self:FromNothing, n:int|None,     # how many, at most; None: one for each target
           ) -> tuple[Tensor, Tensor]:        # (m, dx) designs; (m,) the target that pays for each
