@@ -237,10 +237,11 @@ def beside(self:FromNothing, i:int,   # number of a target
 def together(self:FromNothing, process:AllAnswers,   # of all answers
              who:Tensor,              # (N,) targets
              x:Tensor,                # (N, dx) a design for each
-             known:Tensor,            # (n, dx) designs that are bought, or under way
+             out:Tensor,              # (p, dx) designs under way
             ) -> Tensor:              # (N, dx)
     "In place of each the design that is expected to close more targets, if there is one"
     found, wanted, level = x.clone(), self.goal.lower, self.tolerance or 0.
+    bought, between = self._all()[0], self.options.between
     for j, i in enumerate(who.tolist()):
         near = self.beside(i)[:self.options.several]
         if not len(near): continue
@@ -251,7 +252,9 @@ def together(self:FromNothing, process:AllAnswers,   # of all answers
         tried = torch.cat([x[j][None], others])
         moments = error_moments(process, tried.expand(len(all_), -1, -1), self.goal[all_])
         closes = chance_below(*moments, level).sum(0)
-        closes[1:] -= .1 + 9. * (self.near_to(others[None], known)[0] < 1e-9)
+        again = self.near_to(others[None], bought)[0] < 1e-9
+        again |= self.near_to(others[None], out)[0] < between
+        closes[1:] -= .1 + 9. * again
         found[j] = tried[closes.argmax()]
     return found
 
@@ -298,9 +301,8 @@ def designs(self:FromNothing, processes:Processes,    # of all answers, and of d
     value = value - 1e9 * again
     for j, i in enumerate(who.tolist()): value[j] -= 1e6 * (~self.far(i, tried[j]))
     found = tried[torch.arange(len(who)), value.argmax(1)]
-    known = torch.cat([x, out])
     close = (self.level[who] < options.rough * spread) & ~busy
-    if not close.any(): return self.together(process, who, found, known)
+    if not close.any(): return self.together(process, who, found, out)
     base = x[self.base[who]]
     wrong = process.net(base) - self.scaled(y[self.base[who]])     # the step starts corrected
     step = self.solved(process, base[:, None], wish.through(lambda y: y + wrong))[:, 0]
@@ -308,8 +310,8 @@ def designs(self:FromNothing, processes:Processes,    # of all answers, and of d
     step = self.where.nearest(base + ((step - base) / half).clamp(-reach, reach) * half)
     beside = base + 1e-4 * (self.first[1 + self.fails[who] % 8] - self.first[0])
     for other in (self.where.nearest(beside), found):              # nothing is bought twice
-        step = torch.where(self.near_to(step[:, None], known) > 1e-12, step, other)
-    return self.together(process, who, torch.where(close[:, None], step, found), known)
+        step = torch.where(self.near_to(step[:, None], torch.cat([x, out])) > 1e-12, step, other)
+    return self.together(process, who, torch.where(close[:, None], step, found), out)
 
 # %% ../../nbs/methods/12_sequential.ipynb #813255af
 @register_method("sequential")
