@@ -122,6 +122,20 @@ def test_a_simulator_that_jumps_is_not_taken_for_noisy():
     assert len(campaign) == 60
 
 
+@pytest.mark.parametrize("noise", [0., .1])
+def test_before_a_target_rests_an_answer_beside_its_best_is_asked_for(noise):
+    campaign = start(wanted(1), tolerance=1e-12)
+    campaign.tell(x := BOX.sample(10, stream("rests")), hills(x))
+    campaign.in_noise = lambda i, process: True               # two basins left, and within what the process takes for noise
+    asked = campaign.ask(1)
+    best = x[campaign.base[0]]
+    assert 0 < (asked - best).abs().max() < 1e-3 and campaign.seen() is None
+    campaign.tell(asked, hills(asked) + noise)
+    process = campaign.learned(campaign.pending.x)[0][1]
+    process.noise = lambda: torch.full((2,), 1e-2).double()
+    assert campaign.rests(0, process) == bool(noise)
+
+
 def test_an_interval_is_aimed_at_inside_by_the_noise():
     noise = stream("interval noise")
     def simulate(x): return hills(x) + .1 * torch.randn(len(x), 2, generator=noise).double()

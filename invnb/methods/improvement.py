@@ -263,4 +263,4 @@ def seen_noise(x:Tensor,       # (t, dx) designs that were simulated, in half wi
     "The noise, by the answers of designs that are nearly the same"
     ran = y.isfinite().all(1)
     i, j = torch.triu_indices(int(ran.sum()), int(ran.sum()), 1)[:, torch.pdist(x[ran]) < alike]
-    return float((y[ran][i] - y[ran][j]).square().mean()) / 2 if len(i) else None
+    return float((y[ran][i] - y[ran][j]).square().mean(1).median()) / 2 if len(i) else None

@@ -34,6 +34,8 @@ class FromNothing(Campaign):
     beside:Callable[[int], Tensor]
     together:Callable[[AllAnswers, Tensor, Tensor, Tensor], Tensor]
     rests:Callable[[int, AllAnswers], bool]
+    in_noise:Callable[[int, AllAnswers], bool]
+    seen:Callable[[], float|None]
     learned:Callable[[Tensor], Processes]
     solved:Callable[[AllAnswers, Tensor, Wish], Tensor]
     candidates:Callable[[Processes, Tensor, Wish], Tensor]
@@ -150,16 +152,29 @@ def choose(self:FromNothing, n:int|None,     # how many, at most; None: one for 
         if many <= int((~self.closed).sum()): break           # one for each, and no second ones
     return torch.cat([out[:0], *found]), torch.tensor(who).long()
 
+# %% ../../nbs/methods/12_sequential.ipynb #tg000006
 @patch
 def rests(self:FromNothing, i:int,          # number of a target
           process:AllAnswers,               # of all answers
          ) -> bool:
     "Is nothing left but noise?"
-    if self.tolerance is None or (left := len(self.left.get(i, ()))) < 2: return False
-    noise, (x, y, _) = float(process.noise().mean()), self._all()
-    if min(float(row[i]) for row in self.errors) >= noise: return False
-    seen = seen_noise(x / self.where.half(), self.scaled(y), self.options.alike)
-    return left >= 5 if seen is None else seen > noise / 10
+    if not self.in_noise(i, process): return False
+    seen = self.seen()
+    return seen is not None and seen > float(process.noise().mean()) / 10
+
+@patch
+def in_noise(self:FromNothing, i:int,       # number of a target
+             process:AllAnswers,            # of all answers
+            ) -> bool:
+    "Has it left two basins, with a best answer as near as the process takes for noise?"
+    if self.tolerance is None or len(self.left.get(i, ())) < 2: return False
+    return min(float(row[i]) for row in self.errors) < float(process.noise().mean())
+
+@patch
+def seen(self:FromNothing) -> float|None:   # a mean square; None: nothing is known of it
+    "The noise that answers of designs show which are nearly the same"
+    x, y, _ = self._all()
+    return seen_noise(x / self.where.half(), self.scaled(y), self.options.alike)
 
 # %% ../../nbs/methods/12_sequential.ipynb #706264b2
 @patch
@@ -302,16 +317,22 @@ def designs(self:FromNothing, processes:Processes,    # of all answers, and of d
     for j, i in enumerate(who.tolist()): value[j] -= 1e6 * (~self.far(i, tried[j]))
     found = tried[torch.arange(len(who)), value.argmax(1)]
     close = (self.level[who] < options.rough * spread) & ~busy
-    if not close.any(): return self.together(process, who, found, out)
     base = x[self.base[who]]
-    wrong = process.net(base) - self.scaled(y[self.base[who]])     # the step starts corrected
-    step = self.solved(process, base[:, None], wish.through(lambda y: y + wrong))[:, 0]
-    reach = .5 ** self.fails[who].double()[:, None]
-    step = self.where.nearest(base + ((step - base) / half).clamp(-reach, reach) * half)
     beside = base + 1e-4 * (self.first[1 + self.fails[who] % 8] - self.first[0])
-    for other in (self.where.nearest(beside), found):              # nothing is bought twice
-        step = torch.where(self.near_to(step[:, None], torch.cat([x, out])) > 1e-12, step, other)
-    return self.together(process, who, torch.where(close[:, None], step, found), out)
+    beside = self.where.nearest(beside)
+    if close.any():
+        wrong = process.net(base) - self.scaled(y[self.base[who]])     # the step starts corrected
+        step = self.solved(process, base[:, None], wish.through(lambda y: y + wrong))[:, 0]
+        reach = .5 ** self.fails[who].double()[:, None]
+        step = self.where.nearest(base + ((step - base) / half).clamp(-reach, reach) * half)
+        for other in (beside, found):                                  # nothing is bought twice
+            again = self.near_to(step[:, None], torch.cat([x, out])) <= 1e-12
+            step = torch.where(again, other, step)
+        found = torch.where(close[:, None], step, found)
+    found = self.together(process, who, found, out)
+    doubt = [j for j, i in enumerate(who.tolist()) if self.in_noise(i, process)]
+    if doubt and self.seen() is None: found[doubt[0]] = beside[doubt[0]]   # two answers will tell
+    return found
 
 # %% ../../nbs/methods/12_sequential.ipynb #813255af
 @register_method("sequential")
