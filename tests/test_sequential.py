@@ -2,6 +2,7 @@
 import pytest, torch
 
 from invnb.core import stream
+from invnb.methods.improvement import seen_noise
 from invnb.methods.method import get_method
 from invnb.space import Space
 from invnb.tasks.task import get_task
@@ -120,6 +121,27 @@ def test_a_simulator_that_jumps_is_not_taken_for_noisy():
     def jumps(x): return torch.stack([x[:, 0] + .3 * (7 * x[:, 1]).floor(), (9 * x[:, 0]).floor() / 4 + x[:, 1]], 1).double()
     campaign = filled(start([[9., 9.]], space, tolerance=1e-9), jumps, 60)      # there is no such design
     assert len(campaign) == 60
+
+
+def test_who_failed_least_asks_first_and_without_a_tolerance_who_asked_least():
+    far = torch.tensor([[9., 9.], [-9., 9.], [9., -9.]])
+    for tolerance, order in ((1e-9, [1, 2, 0]), (None, [2, 0, 1])):
+        campaign = start(far, tolerance=tolerance)
+        campaign.fails = torch.tensor([2, 0, 1])
+        x = BOX.sample(3, stream("turns"))
+        campaign.hand_out(x, torch.tensor([0, 1, 1]))
+        campaign.tell(x, hills(x))
+        assert campaign.turn([]) == order
+        assert campaign.turn(order[:1]) == order[1:]                 # who waits for an answer does not ask
+    campaign = start(far, tolerance=1e-9)
+    campaign.left[1] = torch.zeros(1, 3).double()                        # a basin left is as many failures as that takes
+    assert campaign.turn([]) == [0, 2, 1]
+
+
+def test_a_jump_between_few_pairs_is_no_noise():
+    x = torch.tensor([0., 1e-4, 1., 1 + 1e-4, 2., 2 + 1e-4]).double()[:, None]
+    assert seen_noise(x, torch.tensor([0., 0, 1, 1, 2, 3]).double()[:, None], 1e-3) == 0
+    assert seen_noise(x, torch.tensor([0., .2, 1, 1.2, 2, 2.2]).double()[:, None], 1e-3) == pytest.approx(.02)
 
 
 @pytest.mark.parametrize("noise", [0., .1])
