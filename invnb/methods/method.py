@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOST', 'method_registry', 'register_method', 'resimulation_error', 'Search', 'Till', 'counting', 'warn_beyond',
-           'check_reach', 'check_many', 'check_targets', 'check_query', 'completed', 'moved_into', 'Learner',
-           'Proposer', 'Method', 'list_methods', 'get_method', 'load_method', 'known_classes', 'same_rows',
+           'check_reach', 'check_many', 'one_number', 'check_targets', 'check_query', 'completed', 'moved_into',
+           'Learner', 'Proposer', 'Method', 'list_methods', 'get_method', 'load_method', 'known_classes', 'same_rows',
            'check_method']
 
 # %% ../../nbs/methods/00_method.ipynb #91c00733
@@ -16,7 +16,7 @@ from typing import Any, Callable, ClassVar, cast
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from typing_extensions import Self
 
 from ..border import guest
@@ -189,13 +189,17 @@ def check_many(name:str,      # of the argument
     raise ValueError(f"{name}: expected at most {MOST // (targets * dx):,} designs for each of "
                      f"{targets:,} targets, got {n:,}; ask for a part of the targets at a time")
 
+def one_number(net:nn.Module,    # fitted
+              ) -> Tensor:
+    "A number of the network, which says where it is and how precise"
+    return next(v for v in net.state_dict().values() if v.is_floating_point())
+
 def check_targets(model:Model,          # fitted
                   targets:object,       # (N, dy) Wish, tensor, array, list or DataFrame
                  ) -> Wish:             # (N, dy) where the network is, in its precision
     "What is wanted, as a network takes it; a warning where it lies beyond all that was seen"
     net, width = fitted(model).net, model.sizes["dy"]
-    learned = next(v for v in net.state_dict().values() if v.is_floating_point())
-    wish = as_wish(targets, width).to(learned)
+    wish = as_wish(targets, width).to(one_number(net))
     if model.misfit.turns is not None: wish = wish.turning(model.misfit.turns)
     bad = (wish.upper <= 0) & model.misfit.log.to(wish.device) & counting(wish)
     if bad.any():

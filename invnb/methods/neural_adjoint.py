@@ -21,7 +21,7 @@ from typing_extensions import Self
 
 from ..core import Data, as_bounds, as_matrix, progress_bar, stream
 from .descent import AdamSearch, LevenbergMarquardt, Scaled, box_step, damped_step
-from .method import Method, moved_into, register_method
+from .method import Method, moved_into, one_number, register_method
 from .contract import SurrogateNet
 from .network import Network
 from .process import once
@@ -171,7 +171,8 @@ def other_starts(starts:str|Method|_Starts,   # "uniform", a method, or a functi
                  space:Space|None=None,  # where they may lie; None: in the box
                 ) -> Tensor:           # (N, count, dx)
     "Starts that are no rows of the table"
-    if isinstance(starts, Method): return starts.candidates(wish, count, generator, space)
+    if isinstance(starts, Method):
+        return starts.candidates(wish.to(one_number(starts.net)), count, generator, space)
     if not isinstance(starts, str): return drawn_starts(starts, wish, count, bounds, generator)
     if space is None: return uniform_starts((len(wish), count), bounds, generator)
     return space.sample(len(wish) * count, generator).view(len(wish), count, -1)
