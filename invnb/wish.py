@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         def error(self, y:Tensor) -> Tensor: ...
         def met(self, y:Tensor, tolerance:float=0.) -> Tensor: ...
         def inside(self, margin:Tensor|float) -> "Wish": ...
+        def middle(self) -> "Wish": ...
+        def off_middle(self, y:Tensor) -> Tensor: ...
         def apply(self, f:Callable[[Tensor], Tensor]) -> "Wish": ...
         def through(self, scale:Callable[[Tensor], Tensor]) -> "Wish": ...
         def turning(self, turns:Tensor|None) -> "Wish": ...
@@ -309,6 +311,29 @@ def __getitem__(self:Wish,
                 rows:Any,    # whatever chooses rows of a tensor
                ) -> Wish:
     return self.apply(lambda part: part[rows])
+
+# %% ../nbs/ground/04_wish.ipynb #mid00002
+@patch
+def middle(self:Wish) -> Wish:
+    "Exactly the middle of each interval; what is open on a side stays as it is"
+    width = self.upper - self.lower
+    interval = width.isfinite() & (width > 0)
+    if not interval.any(): return self
+    middle = (self.lower + self.upper) / 2
+    lower, upper = (torch.where(interval, middle, end) for end in (self.lower, self.upper))
+    return Wish(lower, upper, self.weight, self.worst).turning(self.turns)
+
+@patch
+def off_middle(self:Wish,
+               y:Tensor,      # (..., dy) measured
+              ) -> Tensor:    # (...) 1 at the ends; NaN where a column that matters has no middle
+    "Mean squared distance from the middle of the intervals, in half of their widths"
+    half, open_ = (self.upper - self.lower) / 2, self.lower.isinf() & self.upper.isinf()
+    if self.weight is not None: open_ = open_ | (self.weight == 0)
+    off = ((self.unwound(y) - (self.lower + self.upper) / 2) / half).square()
+    off = off.masked_fill(half.isinf() | (half == 0), torch.nan)
+    return torch.where(open_, 0., off).sum(-1) / (~open_).sum(-1)
+
 
 # %% ../nbs/ground/04_wish.ipynb #a8ab3126
 @patch

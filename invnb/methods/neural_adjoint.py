@@ -172,7 +172,8 @@ def other_starts(starts:str|Method|_Starts,   # "uniform", a method, or a functi
                 ) -> Tensor:           # (N, count, dx)
     "Starts that are no rows of the table"
     if isinstance(starts, Method):
-        return starts.candidates(wish.to(one_number(starts.net)), count, generator, space)
+        if hasattr(starts, "net"): wish = wish.to(one_number(starts.net))
+        return starts.candidates(wish, count, generator, space)
     if not isinstance(starts, str): return drawn_starts(starts, wish, count, bounds, generator)
     if space is None: return uniform_starts((len(wish), count), bounds, generator)
     return space.sample(len(wish) * count, generator).view(len(wish), count, -1)
@@ -302,6 +303,9 @@ def descended(method:"NeuralAdjoint",    # fitted
     error = net.surrogate.error.nan_to_num(0.)
     enough = getattr(method.solver, "enough", 0.) * error
     expect = lambda x, wish=wish: method.doubtful_error(x, wish, enough)
+    if (middle := wish.middle()) is not wish:       # well inside, where that can be had
+        y = moved_into(space, solve(starts, middle))
+        x = torch.where((expect(y) <= expect(x))[..., None], y, x)
     if space and (space.few or space.discrete.any()):
         x = search_values(space, x, wish, expect, solve)
     misfit = expect(x)
@@ -317,6 +321,7 @@ def descended(method:"NeuralAdjoint",    # fitted
         noise = method.noise()
         value = missed + noise - (error - noise).clamp_min(0)
         if not wish.exact: value = missed          # others are expected with all of their doubt
+        if middle is not wish: value = missed + error * (missed > 0)    # it is known to fail
         x, misfit = torch.cat([x, row], 1), torch.cat([misfit, value], 1)
     return first_apart(x, misfit, n, net, method.apart, method.alike)
 
@@ -419,7 +424,11 @@ def doubtful_error(self:NeuralAdjoint,
                   ) -> Tensor:            # (N, S)
     "What is expected of designs, up to what all of them have in common"
     misfit, net = self.expected_error(x, wish).clamp_min(least), self.net.surrogate
-    if not (wish.exact and isinstance(net, SharesNet)): return misfit
+    if not wish.exact:
+        y, wish = net(x.flatten(0, 1)).view(*x.shape[:2], -1), wish[:, None]
+        off = wish.off_middle(y)
+        return torch.where(wish.met(y) & ~off.isnan(), least * off, misfit)
+    if not isinstance(net, SharesNet): return misfit
     return misfit + local_doubt(net, x, self.misfit, self.noise())
 
 @patch
