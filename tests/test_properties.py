@@ -2197,6 +2197,13 @@ def test_whoever_takes_an_array_takes_all_kinds():
     assert not {name for names in TENSORS for name in names.split()} & set(ARRAYS)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_one_number(dtype):
+    "of a network whose first state is whole: its precision, and starts of a mixture are asked in it"
+    from invnb.methods.method import one_number
+    net = torch.nn.Sequential(torch.nn.BatchNorm1d(2, affine=False), torch.nn.Linear(2, 1)).to(dtype)
+    assert one_number(net).dtype == dtype and one_number(torch.nn.Linear(1, 1)).dtype == torch.float32
+
 # ---- nothing is left out ----
 
 def public_names():
