@@ -37,8 +37,8 @@ if TYPE_CHECKING:
         def error(self, y:Tensor) -> Tensor: ...
         def met(self, y:Tensor, tolerance:float=0.) -> Tensor: ...
         def inside(self, margin:Tensor|float) -> "Wish": ...
-        def middle(self) -> "Wish": ...
-        def off_middle(self, y:Tensor) -> Tensor: ...
+        def middle(self, log:Tensor|None=None) -> "Wish": ...
+        def off_middle(self, y:Tensor, log:Tensor|None=None) -> Tensor: ...
         def apply(self, f:Callable[[Tensor], Tensor]) -> "Wish": ...
         def through(self, scale:Callable[[Tensor], Tensor]) -> "Wish": ...
         def turning(self, turns:Tensor|None) -> "Wish": ...
@@ -313,25 +313,39 @@ def __getitem__(self:Wish,
     return self.apply(lambda part: part[rows])
 
 # %% ../nbs/ground/04_wish.ipynb #mid00002
+def _decades(wish:Wish,          # in the units of the user
+             log:Tensor|None,    # (dy,) of bool: columns that are compared by their logarithms
+            ) -> Tensor|None:    # (N, dy) of bool: intervals that are halved by ratios; None: none
+    if log is None or not log.any(): return None
+    return log.to(wish.lower.device) & (wish.lower > 0)
+
 @patch
-def middle(self:Wish) -> Wish:
+def middle(self:Wish,
+           log:Tensor|None=None,    # (dy,) of bool: columns that are compared by their logarithms
+          ) -> Wish:
     "Exactly the middle of each interval; what is open on a side stays as it is"
     width = self.upper - self.lower
     interval = width.isfinite() & (width > 0)
     if not interval.any(): return self
-    middle = (self.lower + self.upper) / 2
+    middle, ratios = (self.lower + self.upper) / 2, _decades(self, log)
+    if ratios is not None:
+        middle = torch.where(ratios, self.lower.sqrt() * self.upper.sqrt(), middle)
     lower, upper = (torch.where(interval, middle, end) for end in (self.lower, self.upper))
     return Wish(lower, upper, self.weight, self.worst).turning(self.turns)
 
 @patch
 def off_middle(self:Wish,
                y:Tensor,      # (..., dy) measured
+               log:Tensor|None=None,    # (dy,) of bool, as for `middle`
               ) -> Tensor:    # (...) 1 at the ends; NaN where a column that matters has no middle
     "Mean squared distance from the middle of the intervals, in half of their widths"
     half, open_ = (self.upper - self.lower) / 2, self.lower.isinf() & self.upper.isinf()
     if self.weight is not None: open_ = open_ | (self.weight == 0)
-    off = ((self.unwound(y) - (self.lower + self.upper) / 2) / half).square()
-    off = off.masked_fill(half.isinf() | (half == 0), torch.nan)
+    off, ratios = (self.unwound(y) - (self.lower + self.upper) / 2) / half, _decades(self, log)
+    if ratios is not None:
+        by_ratio = (y.clamp_min(1e-300).log() - self.lower.log()) / (self.upper / self.lower).log()
+        off = torch.where(ratios, 2 * by_ratio - 1, off)
+    off = off.square().masked_fill(half.isinf() | (half == 0), torch.nan)
     return torch.where(open_, 0., off).sum(-1) / (~open_).sum(-1)
 
 

@@ -157,3 +157,13 @@ def test_a_lambda_of_the_user_reaches_a_worker(tmp_path):
     pool = get_reusable_executor(1)
     assert len(run([task], {"random_search": short("random_search")}, [0], tmp_path, executor=pool, **SMALL)) == 1
     pool.shutdown()
+
+
+def test_a_row_that_just_misses_a_range_comes_behind():
+    "By a billionth: it is known to fail, and others may do. Where an exact wish is missed by as little, the row is first"
+    x = torch.rand(40, 2, generator=stream("rows")).double()
+    y = torch.stack([(5 * x[:, 0]).sin() + x[:, 1], (4 * x.prod(1)).cos(), x.sum(1)], 1)
+    method, row = NeuralAdjoint().fit(Data(x, y), progress=False), y[:, 2].median(0).indices[None]
+    first = lambda wish: method.propose(wish, 3)[0, 0]
+    assert not torch.equal(first(Wish.between(y[row] + 1e-9, y[row] + torch.tensor([[.2, .5, .3]]))), x[row[0]])
+    assert torch.equal(first(Wish.exactly(y[row] + 1e-9)), x[row[0]])

@@ -303,7 +303,8 @@ def descended(method:"NeuralAdjoint",    # fitted
     error = net.surrogate.error.nan_to_num(0.)
     enough = getattr(method.solver, "enough", 0.) * error
     expect = lambda x, wish=wish: method.doubtful_error(x, wish, enough)
-    if (middle := wish.middle()) is not wish:       # well inside, where that can be had
+    middle = wish.middle(method.misfit.log)
+    if middle is not wish:                          # well inside, where that can be had
         y = moved_into(space, solve(starts, middle))
         x = torch.where((expect(y) <= expect(x))[..., None], y, x)
     if space and (space.few or space.discrete.any()):
@@ -427,7 +428,7 @@ def doubtful_error(self:NeuralAdjoint,
     if not wish.exact:
         if wish.middle() is wish: return misfit
         y, wish = net(x.flatten(0, 1)).view(*x.shape[:2], -1), wish[:, None]
-        off = wish.off_middle(y)
+        off = wish.off_middle(y, self.misfit.log)
         return torch.where(wish.met(y) & ~off.isnan(), least * off, misfit)
     if not isinstance(net, SharesNet): return misfit
     return misfit + local_doubt(net, x, self.misfit, self.noise())
