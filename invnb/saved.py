@@ -174,7 +174,7 @@ class Model:
 
     def save(self, folder:str|Path,    # made where it does not exist
             ) -> None:
-        "Write `config.json` and `model.safetensors` into `folder`; what was there before, or both"
+        "Write `config.json` and `model.safetensors` into `folder`: both, or neither"
         fitted(self)
         folder = Path(folder)
         learned = {k: v.contiguous() for k, v in self.net.state_dict().items()}

@@ -424,9 +424,10 @@ def contains(self:Space,
              tolerance:float|None=None,   # in half widths; default: 1e-9, for float32 1e-6
             ) -> Tensor:              # (n,) of bool
     "Which designs can be built"
-    narrow = getattr(x, "dtype", None) in (torch.float32, np.float32)
+    if tolerance is None:
+        tolerance = 1e-6 if getattr(x, "dtype", None) in (torch.float32, np.float32) else 1e-9
     rows = as_designs(x, width=self.dx)
-    bad = breaks(self, rows, tolerance or (1e-6 if narrow else 1e-9))
+    bad = breaks(self, rows, tolerance)
     return ~bad & permits(self, rows)
 
 @patch

@@ -5,6 +5,7 @@ NB_FLAGS='slow cuda' runs the guarded cells as well."""
 import pytest
 from conftest import ROOT
 from in_a_fork import nbdev_test
+from tools import mutants
 from tools.notebooks import notebooks
 
 names = [path.relative_to(ROOT).as_posix() for path in notebooks()]
@@ -22,3 +23,8 @@ def test_notebook(name, forked, tmp_path):
 
 
 def test_there_are_notebooks(): assert 'nbs/index.ipynb' in names and len(names) > 10
+
+
+def test_lines_that_are_made_wrong_are_there():
+    "What `tools/mutants.py` changes, to see whether a notebook notices, is found exactly once: lines move"
+    assert mutants.main([], only_find=True) == 0

@@ -17,20 +17,20 @@ MUTANTS = [  # notebook, the line as it is, the line made wrong, what that means
     ('bench/interval', '*logs + log_prior', '*logs - log_prior', 'a prior that prefers tails without a mean'),
     ('bench/interval', 'torch.maximum(above, tail_reach(', 'torch.minimum(above, tail_reach(', 'the shorter of the two reaches of an interval'),
     ('bench/interval', '((v_S - v_SN).clamp(min=0) + v_N)', '(v_S + v_N)', 'chance stands in both parts of an interval'),
-    ('bench/store', '!= header["checksum"]', '== header["checksum"]', 'a damaged record is taken, a good one is not'),
+    ('bench/store', 'error=error, **said) == header["checksum"]', 'error=error, **said) != header["checksum"]', 'a damaged record is taken, a good one is not'),
     ('bench/run', 'self.calls > len(targets) * budget', 'self.calls > len(targets) * (budget + 1)', 'one simulation too many is allowed'),
-    ('bench/run', 'y.append(bought.get(row.tobytes(), missing))', 'y.append(torch.as_tensor(row[:len(missing)]))', 'errors are not taken from what was simulated'),
+    ('bench/run', 'torch.where((rows >= 0)[:, None], y[rows], torch.nan)', 'torch.where((rows >= 0)[:, None], y[rows.flip(0)], torch.nan)', 'errors are not taken from what was simulated'),
     ('methods/method', '.square().mean(-1)', '.square().sum(-1)', 'sum instead of mean over the measurement'),
     ('methods/method', 'over = (self.spent + count > self.budget)', 'over = (self.spent + count > self.budget + 1)', 'a target may overdraw its budget'),
     ('methods/descent', '- (upper - lower) / 2).relu()', '- (upper - lower)).relu()', 'a boundary loss that begins too late'),
-    ('methods/descent', 'missing = wanted[rows] - y', 'missing = y - wanted[rows]', 'the sign of the Gauss-Newton step'),
+    ('methods/descent', 'missing, slopes = here.residual(y), here.slopes(y)', 'missing, slopes = -here.residual(y), here.slopes(y)', 'the sign of the Gauss-Newton step'),
     ('methods/descent', 'gram = gram + damping', 'gram = gram - damping', 'the sign of the damping'),
     ('methods/descent', '* ~leaves\n return (u + delta).clamp(-1, 1)', '* ~leaves\n        return u + delta', 'designs outside of the box'),
     ('methods/neural_adjoint', 'distinct = near >= apart', 'distinct = near < apart', 'different designs count as the same'),
     ('methods/neural_adjoint', 'torch.where(good & distinct, 4 + near,', 'torch.where(good & distinct, 4 - near,', 'of designs that are alike the nearest comes first'),
     ('methods/contract', 'net.y_scale(expected) - net.y_scale(y)', 'expected - y', 'doubt in the units of the table'),
     ('methods/kernels', 'return (inverse @ t) * left[:, None], left', 'return (inverse @ t) / left[:, None], left', 'what leaving one out would miss'),
-    ('methods/process', 'here[:, None] * total', 'here[:, None] + total', 'the derivative of a process'),
+    ('methods/process', '- here[:, None] * total\n for row, here in zip(self.rows.T', '+ here[:, None] * total\n for row, here in zip(self.rows.T', 'the derivative of a process'),
     ('methods/process', '/ count[:, None]', '', 'sums of repeated measurements instead of their means'),
     ('methods/surrogate', 'best = min(left,', 'best = max(left,', 'the surrogate that suits the data least'),
     ('ground/misfit', 'ratio = wanted.clamp_min(TINY).log() - y', 'ratio = wanted.clamp_min(TINY).log() + y', 'the sign of a logarithm'),
@@ -73,16 +73,18 @@ def survives(name, old, new):
     return done.returncode == 0 and 'Success.' in done.stdout
 
 
-def main(names):
+def main(names, only_find=False):
+    "How many survive; each line must be there before the first one runs"
     chosen = [m for m in MUTANTS if not names or m[0] in names]
-    for name, old, new, _ in chosen: wrong(name, old, new)         # all of them, before the first one runs
+    for name, old, new, _ in chosen: wrong(name, old, new)
+    if only_find: chosen, found = [], len(chosen)
     left = 0
-    for name, old, new, what in chosen if '--check' not in sys.argv else []:
+    for name, old, new, what in chosen:
         alive = survives(name, old, new)
         left += alive
         print(f"{'SURVIVED' if alive else 'caught  '}  {name}: {what}", flush=True)
-    print(f"{len(chosen)} lines, each found once" if '--check' in sys.argv else f'{len(chosen) - left} of {len(chosen)} caught')
-    return left > 0
+    print(f'{found} lines, each found once' if only_find else f'{len(chosen) - left} of {len(chosen)} caught')
+    return left
 
 
-if __name__ == '__main__': sys.exit(main([name for name in sys.argv[1:] if not name.startswith('-')]))
+if __name__ == '__main__': sys.exit(main([name for name in sys.argv[1:] if not name.startswith('-')], '--check' in sys.argv) > 0)

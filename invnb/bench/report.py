@@ -27,7 +27,7 @@ from ..tasks.task import Axes
 # %% ../../nbs/bench/08_report.ipynb #a11b4237
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#691E00",
            "#A52D69", "#001E96", "#00D080", "#5A5A00", "#8778FF", "#5A0F5A", "#4B3CE1"]
-MARKERS = "osD^vPX*<>phd8"
+MARKERS = [*"osD^vPX*<>phd", (4, 1, 45)]
 LINES = ["-", (0, (6, 1, 1.5, 1))]
 
 def looks(methods:Collection[str],          # names

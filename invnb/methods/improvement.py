@@ -74,8 +74,8 @@ def code_of(space:Space,       # where designs lie
 
 def unit_of(space:Space,       # where designs lie
             code:Encoding,     # of its columns
-           ) -> tuple[Tensor, Tensor, Tensor]:   # (df,) each: what counts by its logarithm,
-    "middle and deviation of each column that a process sees"
+           ) -> tuple[Tensor, Tensor, Tensor]:   # (df,) each
+    "What counts by its logarithm, and the middle and deviation of each column that a process sees"
     source = code.sources()
     log = torch.tensor([space.names[j] in space.log for j in source])
     ends = space.bounds[:, source]

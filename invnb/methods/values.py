@@ -50,7 +50,7 @@ def search_values(space:Space,                               # where designs may
                   expect:Callable[[Tensor, Wish], Tensor],   # (N, S, dx) -> (N, S), less is better
                   solve:Callable[[Tensor, Wish], Tensor],    # (N, S, dx) -> (N, S, dx)
                   keep:int=12,                               # designs that are varied in a round
-                  rounds:int=16,                             # at most
+                  rounds:int=16,                             # a quarter where all were tried
                   size:int=2**15,                            # designs in memory at once
                  ) -> Tensor:                                # (N, more, dx), the given ones first
     "Other values for the columns that have few, and the rest solved again"
