@@ -236,7 +236,13 @@ def first_designs(space:Space,     # where designs lie
     x = space.sample(max(256, 32 * n), stream("sequential", "first", seed))
     middle, half = space.bounds.mean(0), space.half()
     counts = ~space.discrete & (space.bounds[1] > space.bounds[0])
+    low, high = x.amin(0), x.amax(0)
+    tight = counts & (high - low < half) & (high > low)      # rules leave little of its range
+    equal = any(rule.least == rule.most for rule in space.linear)       # fractions of a whole
+    middle = torch.where(counts & equal, x.mean(0), torch.where(tight, (low + high) / 2, middle))
+    half = torch.where(tight, (high - low) / 2, half)
     outward = torch.where(counts, (x - middle) / half, 0.)
+    if counts.any(): half = torch.where(space.discrete, 10 * half, half)     # words alone are near
     inside, found = 1 - outward.abs().amax(1), space.nearest(middle[None])
     near = space.nearest(torch.where(counts, middle + close * (x - middle), x))
     for k in range(n - 1):

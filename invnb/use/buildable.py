@@ -100,7 +100,7 @@ def read_options(x:Sequence[str],             # names of the designs
 def word_of(cell:Any,     # text or number
            ) -> str:
     "The word in a cell"
-    return f"{cell:g}" if isinstance(cell, float) else str(cell).strip()
+    return f"{cell:.15g}" if isinstance(cell, float) else str(cell).strip()
 
 def with_numbers(table:Table,               # with words
                  choices:Sequence[str],     # columns that hold them

@@ -79,7 +79,8 @@ def read_folder(folder:str|Path,   # that invnb_next made
                              "into results.csv")
         target = row.target if row.target <= len(wanted) else 0
         if row.y is not None: journal.told.append(Row(row.number, target, row.x, row.y))
-        elif row.number not in seen: journal.asked.append(Row(row.number, target, row.x))
+        elif row.number not in seen:
+            journal.asked.append(Row(row.number, target, row.x, part=row.part))
         seen.add(row.number)
     known = {row.number for row in journal.told}
     journal.asked = [row for row in journal.asked if row.number not in known]
@@ -202,7 +203,8 @@ def ask(campaign:Campaign,    # as it stands
     out = len(campaign.pending.x)
     x = campaign.ask(n).double()
     if not len(x): return []
-    short = torch.tensor([[float(f"{v:.10g}") for v in row] for row in x.tolist()]).to(x)
+    short = torch.tensor([[float(f"{v:.10g}") for v in row] for row in x.tolist()],
+                         dtype=torch.float64)
     x = torch.where(space.contains(short)[:, None], short, space.nearest(x))
     payer = campaign.pending.payer[out:].tolist()
     return [Row(journal.last + 1 + i, who + 1, design)

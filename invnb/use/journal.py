@@ -31,6 +31,7 @@ class Row:
     target:int             # for which it was asked, from 1; 0: nobody asked
     x:np.ndarray           # (dx,) the design
     y:np.ndarray|None=None # (dy,) measured; NaN: it failed; None: not yet measured
+    part:np.ndarray|None=None   # (dy,) what is known of it until then; NaN: still to come
 
 @dataclass
 class Journal:
@@ -66,8 +67,9 @@ class Form:
         write.writerow(self.names)
         for row, design in zip(rows, told):
             cells = [row.number, row.target or "", *design]
-            if row.y is None: cells += [""] * len(self.y)
-            else: cells += ["failed" if np.isnan(row.y).any() else v for v in row.y.tolist()]
+            known, nothing = (row.part, "") if row.y is None else (row.y, "failed")
+            if known is None: known = np.full(len(self.y), np.nan)
+            cells += [nothing if np.isnan(v) else v for v in known.tolist()]
             write.writerow([self.cell(value) for value in cells])
         return out.getvalue()
 
@@ -97,7 +99,7 @@ class Seen:
     target:int               # as in `Row`
     x:np.ndarray|None        # (dx,) the design; None: the number says it
     y:np.ndarray|None        # as in `Row`
-    part:bool=False          # some measurements are there, and some are still to come
+    part:np.ndarray|None=None   # likewise
 
 def read_rows(path:Path,      # of any kind that `read_table` knows
               form:Form,      # names of its columns
@@ -166,11 +168,12 @@ def _seen(place:str, number:float|None, target:float|None, x:tuple[Any, ...], y:
                          "number")
     failed = any(value is not None and np.isnan(value) for value in y)
     waits = not failed and any(value is None for value in y)
-    found = None if waits else np.full(len(y), np.nan) if failed else np.array(y, dtype=float)
-    part = waits and any(value is not None for value in y)
+    values = np.array([np.nan if value is None else value for value in y], dtype=float)
     return Seen(place, int(number) if number and number % 1 == 0 else None,
                 int(target) if target and target > 0 else 0,
-                np.array(x, dtype=float) if all(known) else None, found, part)
+                np.array(x, dtype=float) if all(known) else None,
+                None if waits else values,
+                values if waits and not np.isnan(values).all() else None)
 
 # %% ../../nbs/use/00_journal.ipynb #a054c474
 def retyped(new:np.ndarray,    # (d,) numbers that somebody wrote
@@ -252,26 +255,46 @@ def taken(journal:Journal,       # what is known
     told, waits, notes = list(journal.told), {row.number: row for row in journal.asked}, []
     where = dict[int, list[int]]()
     for i, row in enumerate(told): where.setdefault(row.number, []).append(i)
-    new, corrected, failed = 0, 0, 0
+    new, failed, corrected = 0, 0, list[str]()
     for number, seen in identified(journal, rows, space).items():
-        notes += [f"{row.place}: number {number} waits for the rest of its measurements"
-                  for row in seen if row.part]
+        asked = told[where[number][0]] if number in where else waits.get(number)
+        seen, part = _joined(seen, None if asked is None else asked.part)
         fresh, old = _different(seen), list(where.get(number, []))
         for one in list(fresh):
             same = [i for i in old if _same(one, told[i])]
             if same: old.remove(same[0]); fresh.remove(one)
-        asked = told[where[number][0]] if number in where else waits.get(number)
         for one in fresh:
             assert one.x is not None and one.y is not None
             found = Row(number, asked.target if asked else 0, one.x, one.y)
-            if old: told[old.pop(0)] = found; corrected += 1
+            if old:
+                at = old.pop(0)
+                corrected.append(f"number {number}: {_said(told[at])} becomes {_said(found)}")
+                told[at] = found
             else: told.append(found); new += 1
             failed += bool(np.isnan(one.y).any())
             waits.pop(number, None)
+        if part is None or fresh or number in where: continue
+        notes.append(f"{seen[-1].place}: number {number} waits for the rest of its measurements")
+        if number in waits: waits[number] = replace(waits[number], part=part)
+    if corrected: notes = [*corrected[:8], *["..."] * (len(corrected) > 8), *notes]
     if new: notes.insert(0, f"{new} new measurement{'s' * (new > 1)}"
                             + f" ({failed} failed)" * bool(failed))
-    if corrected: notes.insert(0, f"{corrected} measurement{'s' * (corrected > 1)} corrected")
+    many = len(corrected)
+    if many: notes.insert(0, f"{many} measurement{'s' * (many > 1)} corrected")
     return Journal(told, list(waits.values())), notes
+
+def _joined(rows:Sequence[Seen], part:np.ndarray|None) -> tuple[list[Seen], np.ndarray|None]:
+    "Rows, those that say some of a measurement put together; what is known if that is not all"
+    for row in rows:
+        if row.part is not None:
+            part = row.part if part is None else np.where(np.isnan(row.part), part, row.part)
+    if part is None or np.isnan(part).any(): return list(rows), part
+    return [replace(row, y=part, part=None) if row.part is not None else row for row in rows], None
+
+def _said(row:Row) -> str:
+    "A measurement in a message"
+    assert row.y is not None
+    return ", ".join("failed" if np.isnan(v) else f"{v:.8g}" for v in row.y.tolist())
 
 def _different(rows:Sequence[Seen]) -> list[Seen]:
     "Measurements, each once"
