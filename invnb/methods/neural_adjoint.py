@@ -323,6 +323,7 @@ def descended(method:"NeuralAdjoint",    # fitted
         value = missed + noise - (error - noise).clamp_min(0)
         if not wish.exact: value = missed          # others are expected with all of their doubt
         if middle is not wish: value = missed + error * (missed > 0)    # it is known to fail
+        if not wish.exact and noise > error / 2: value = expect(row)    # it may have been luck
         x, misfit = torch.cat([x, row], 1), torch.cat([misfit, value], 1)
     return first_apart(x, misfit, n, net, method.apart, method.alike)
 

@@ -196,11 +196,12 @@ class Rows:
               z:Tensor,        # (n, dy) what is expected of them; changed where it is known
               doubt:Tensor,    # (n, dy) with which variance; changed as well
              ) -> Tensor:      # (n,) of bool
-        "Which designs were measured; of those the measurement is expected"
+        "Which were measured; of those the measurement is expected, if it is the surer of the two"
         place = {row.tobytes(): i for i, row in enumerate(self.x.numpy() + 0.)}     # no -0
         row = torch.tensor([place.get(design.tobytes(), -1) for design in x.numpy() + 0.])
         measured = row >= 0
-        z[measured], doubt[measured] = self.z[row[measured]], self.doubt(row[measured])
+        surer = measured & (self.doubt(row).mean(1) <= doubt.mean(1))      # single ones may be luck
+        z[surer], doubt[surer] = self.z[row[surer]], self.doubt(row[surer])
         return measured
 
 # %% ../../nbs/use/00_judge.ipynb #9feb9c12
