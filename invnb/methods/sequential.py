@@ -52,15 +52,33 @@ class FromNothing(Campaign):
                 ):
         super().__init__(wish, space.dx, space, misfit, tolerance, budget)
         self.where, self.options, self.seed = space, options, seed
-        self.scaled:Callable[[Any], Any] = misfit.scaled if misfit else (lambda y: y)
-        self.goal, N = self.scaled(self._wanted), len(wish)
         self.first = first_designs(space, 4 * space.dx + 8, seed)
+        self.enough = space.dx + 1                           # rows that did not fail, for a process
+        self.count_by(misfit)
+
+    def count_by(self, misfit:Misfit|None,   # None: columns as they are
+                ) -> None:
+        "How columns are compared, from now on"
+        self.misfit, N = misfit, len(self.wish)
+        self.scaled:Callable[[Any], Any] = misfit.scaled if misfit else (lambda y: y)
+        self.goal = self.scaled(self._wanted)
         self.errors = list[Tensor]()                         # (N,) of each row
         self.base = torch.full((N,), -1)                     # row from which steps start
         self.level = torch.full((N,), torch.inf).double()    # its error
         self.fails, self.left = torch.zeros(N).long(), dict[int, Tensor]()     # basins left
-        self.ran, self.enough = 0, space.dx + 1              # rows that did not fail; for a process
+        self.ran = 0                                         # rows that did not fail
         self.neighbours = dict[int, Tensor]()                # see `beside`
+
+    def tell(self, x:object, y:object) -> None:
+        "Where no error is tolerated, columns count by their spread, as soon as there is one"
+        super().tell(x, y)
+        told = self._all()[1]
+        known = told[told.isfinite().all(1)]
+        if self.misfit or self.tolerance != 0 or len(known) < max(2, self.enough): return
+        spread = known.std(0)
+        unit = torch.where(spread > 1e-12 * (1e-300 + known.abs().amax(0)), spread, 1.)
+        self.count_by(Misfit(unit, torch.zeros(len(unit)).bool(), self._wanted.turns))
+        self._judge_anew()
 
     def far(self, i:int,           # number of a target
             x:Tensor,              # (n, dx) designs

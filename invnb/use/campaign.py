@@ -22,10 +22,10 @@ from ..bench.cli import command, fail
 from ..bench.run import one_thread
 from ..bench.store import write_atomic
 from ..core import Data, no_bars
-from ..methods.campaign import Campaign
+from ..methods.campaign import ROUNDED, Campaign
 from ..methods.method import get_method
 from ..space import Space
-from .columns import to_number
+from .columns import listing, to_number
 from .journal import Journal, Row, read_rows, rows_of, taken
 from .plan import Begun, Plan, begin, read_plan
 from .progress import forecast, progress_text, reached
@@ -172,6 +172,7 @@ def step(folder:str|Path,              # that invnb_next made
             if before == [path.read_bytes() if path.exists() else b"" for path in inbox]: break
         plan.form.write(folder/"next.csv", waiting)
         if n or tolerance is not None: plan.write(folder/"campaign.json")
+    notes += _outside(journal, plan.space)
     shown = Journal(journal.told, waiting)
     text = progress_text(shown, reached(journal, campaign), forecast(shown, campaign, plan.space))
     return "\n".join([*dict.fromkeys(notes), text, "", _to_measure(folder, waiting, fresh)])
@@ -186,6 +187,15 @@ def _read(path:Path, journal:Journal, plan:Plan, needed:bool) -> tuple[Journal, 
         known = {row.number for row in journal.told}
         rows = [row for row in rows if row.number not in known]
     return taken(journal, rows, plan.space)
+
+def _outside(journal:Journal, space:Space) -> list[str]:
+    "Which measurements are no answers"
+    if not journal.told: return []
+    inside = space.contains(_all("x", journal.told), ROUNDED).tolist()
+    found = list(dict.fromkeys(row.number for row, ok in zip(journal.told, inside) if not ok))
+    if not found: return []
+    return [f"outside of what may be tried, so that they teach but are no answers: number"
+            f"{'s' * (len(found) > 1)} {listing([str(number) for number in found], 8)}"]
 
 def _open(journal:Journal, campaign:Campaign) -> list[Row]:
     "Designs that are out and still of use"

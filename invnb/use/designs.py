@@ -31,7 +31,7 @@ def design_cell(cell:Any,             # text, or what a spreadsheet holds
     values = [to_number(part, decimal, grouped) for part in parts]
     known = sorted({value for value in values if value is not None})
     if None not in values: return known
-    odd = any(part.lower() in MISSING or CONDITION.search(part) for part in parts)
+    odd = any(part.lower() in MISSING - {"none"} or CONDITION.search(part) for part in parts)
     if known or odd: return None
     return list(dict.fromkeys(parts))
 

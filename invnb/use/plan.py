@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..bench.store import write_atomic
-from ..space import Space, space_from
+from ..space import Space, choice_words, space_from
 from .buildable import (Options, make_space, one_each, read_options, refuse_words,
                                  weights_of, with_numbers)
 from .columns import Table, listing, numbers, pick_columns
@@ -139,7 +139,7 @@ def begin(wish:str|None,               # file of wishes
     if taken: raise ValueError(f"--x and --y: expected other names than {listing(OWN)}, which the "
                                f"files of a campaign have, got {taken[0]!r}; rename the column")
     options = _options(names, measured, given, rule, whole, levels, choices, period)
-    words, rows, said = dict(given.words) if given else {}, list[Seen](), list[str]()
+    words, said = dict(given.words) if given else {}, list[str]()
     box = given.box if given else None
     if known is not None:
         said, found = [known.said()], with_numbers(known, options.choices, words or None)
@@ -153,9 +153,25 @@ def begin(wish:str|None,               # file of wishes
     turns = {name: turn for name, turn in options.period.items() if name in measured}
     size = weights_of(weight, measured)
     wanted = read_wanted(wish, measured, (), size)
-    plan = Plan(where, measured, weight=size, period=turns, decimal=asked.decimal)
-    if known is not None: rows = rows_of(_without(known, OWN), plan.form)
+    marks = {table.decimal for table in (asked, known) if table is not None}
+    plan = Plan(where, measured, weight=size, period=turns, decimal="," if "," in marks else ".")
+    if given: said.append(f"to be tried: {_ranges(where)}")
+    if known is None: return Begun(plan, wanted, [], said)
+    rows = rows_of(_without(known, OWN), plan.form)
+    empty = [row.place for row in rows if row.y is None]
+    if empty: said.append(f"not all measured, and left out: {listing(empty, 4)}")
     return Begun(plan, wanted, rows, said)
+
+def _ranges(space:Space) -> str:
+    "What each column may be"
+    found = []
+    for name, (low, high), values in zip(space.names, space.bounds.T.tolist(), space.values):
+        text = f"{low:g} to {high:g}"
+        if name in space.choices: text = listing(choice_words(space, name), 8)
+        elif name in space.whole: text = f"whole, {text}"
+        elif values is not None: text = listing([f"{v:g}" for v in values.tolist()], 8)
+        found.append(f"{name} ({text})")
+    return ", ".join(found)
 
 # %% ../../nbs/use/00_plan.ipynb #ffff51b6
 def _columns(option:str, text:str|None, known:Table|None, given:Designs|None) -> list[str]:

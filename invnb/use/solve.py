@@ -173,7 +173,7 @@ def _read_given(table:Table, x:str|None, y:str|None, target:str, bounds:str|None
     options = read_options(x_names, y_names, **said)
     table, words = with_numbers(table, options.choices)
     designs, measured, table = read_data(table, x_names, y_names, drop_bad_rows)
-    wanted = read_wanted(target, y_names, x_names, weights_of(weight, y_names))
+    wanted = read_wanted(target, y_names, x_names, weights_of(weight, y_names), words)
     box = np.stack([designs.min(0), designs.max(0)])
     free = [j for j, name in enumerate(x_names) if name not in words]
     if bounds:
@@ -241,7 +241,8 @@ def solve(data:list[str],             # files: none, a table, or designs and mea
         solver = load_solver(model)
         check_agrees(solver, model, table, x, y, bounds, method, drop_bad_rows)
         check_options(solver, model, **said)
-        wanted = read_wanted(target, solver.y, solver.x, weights_of(weight, solver.y))
+        wanted = read_wanted(target, solver.y, solver.x, weights_of(weight, solver.y),
+                             solver.space.choices if solver.space else {})
         return _answer(solver, wanted, n, path, seed)
     assert table is not None      # for the type checker: without a model there is a table
     given = _read_given(table, x, y, target, bounds, drop_bad_rows, weight, said)

@@ -7,7 +7,7 @@ __all__ = ['NOTHING', 'SIGNS', 'wish_cell', 'Wanted', 'read_wanted', 'matching_t
 
 # %% ../../nbs/use/00_wanted.ipynb #4eae5682
 import math, re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from numbers import Real
@@ -83,6 +83,7 @@ def read_wanted(path:str|Path,          # of any kind that `read_table` knows
                 y:Sequence[str],        # names of the measurements
                 x:Sequence[str]=(),     # names of the designs, which may be given
                 weights:dict[str, float]|None=None,   # of measurements; default: 1
+                words:Mapping[str, Sequence[str]]={},   # of designs that are choices
                ) -> Wanted:
     "What is wanted, one wish a row"
     table = matching_table(path, y, "--y", x)
@@ -94,7 +95,8 @@ def read_wanted(path:str|Path,          # of any kind that `read_table` knows
     lower, upper = (pd.DataFrame({name: ends[name][k] for name in y}, table.frame.index)
                     for k in (0, 1))
     used = [name for name in x if name in table.names]
-    given = {name: [_given_cell(table, cell) for cell in table.frame[name]] for name in used}
+    given = {name: [_given_cell(table, cell, words.get(name, ())) for cell in table.frame[name]]
+             for name in used}
     held = pd.DataFrame({name: pd.Series(cells, table.frame.index, dtype=object)
                          for name, cells in given.items()}, table.frame.index)
     size = None if weights is None else np.array([weights.get(name, 1.) for name in y])
@@ -127,8 +129,9 @@ def _column_ends(table:Table, name:str) -> tuple[Sequence[float], Sequence[float
         found.append(ends)
     return [low for low, _ in found], [high for _, high in found]
 
-def _given_cell(table:Table, cell:Any) -> float|str|None:
+def _given_cell(table:Table, cell:Any, words:Sequence[str]) -> float|str|None:
     "What is given: a number, a word or nothing"
+    if str(cell).strip() in words: return str(cell).strip()            # it may be "none"
     if isinstance(cell, Real) and math.isnan(float(cell)): return None
     if str(cell).strip().lower() in NOTHING: return None
     value = table.number(cell)
