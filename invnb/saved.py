@@ -165,6 +165,7 @@ class Model:
     seen:Tensor              # (2, dy) the lowest and the highest measurements of the training
     misfit:Misfit            # how its measurements are compared
     space:Space|None=None    # where designs may lie; None: in a box
+    columns:dict[str, Any]={}      # names of those of x and y, if it learned from a DataFrame
 
     def build(self, *args:Any,       # sizes by position
               **sizes:Any,           # or by name, `dx`, `dy` and others
@@ -185,6 +186,7 @@ class Model:
         if hasattr(self, "misfit"):
             facts["misfit"] = self.misfit.facts()
         if self.space: facts["space"] = self.space.facts()
+        if self.columns: facts["columns"] = self.columns
         with Lock(folder / "config.lock"): write_both(folder, facts, tensors)
 
     @classmethod
@@ -292,6 +294,7 @@ def revived(cls:type[_M],            # what the model should be
         raise ValueError(f"expected a {cls.__name__}, got a {type(model).__name__}")
     model.sizes = config["sizes"]
     model.space = space_from(config["space"]) if "space" in config else None
+    model.columns = config.get("columns", {})
     if "seen" in config: model.seen = torch.tensor(config["seen"], dtype=torch.float64)
     width = config["sizes"].get("dy")
     if "seen" in config and model.seen.shape != (2, width):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
-from .core import as_bounds, as_matrix, stream
+from .core import as_bounds, as_matrix, in_order, stream
 
 # %% ../nbs/ground/03_space.ipynb #90ca2c07
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def polished(u:Tensor,       # (n, d) points
 @dataclass(frozen=True, eq=False)
 class Space:
     "The designs that can be built"
-    bounds:Tensor                     # (2, dx) lower and upper row
+    bounds:Tensor=cast(Tensor, None)  # (2, dx) lower and upper row; default: of words and levels
     names:tuple[str, ...]=()          # of the columns; default: x1, x2, ...
     whole:tuple[str, ...]=()          # columns of whole numbers
     levels:Mapping[str, Any]=field(default_factory=dict)    # the values that a column may have
@@ -176,6 +176,7 @@ class Space:
         def sample(self, n:int, generator:Generator) -> Tensor: ...
         def fix(self, values:Mapping[str, Any]|None=None, **more:Any) -> "Space": ...
         def table(self, x:object) -> pd.DataFrame: ...
+        def designs(self, x:object) -> Tensor: ...
         def facts(self) -> dict[str, Any]: ...
         @property
         def plain(self) -> bool: ...
@@ -198,7 +199,8 @@ def settle(space:Space,    # as it was given
           ) -> None:
     "Its fields become what computes: a tensor, tuples, rules that were read"
     put = lambda name, value: object.__setattr__(space, name, value)
-    put("bounds", as_bounds(space.bounds).double().cpu())
+    given:Any = space.bounds
+    put("bounds", as_bounds(_ends(space) if given is None else given).double().cpu())
     put("names", tuple(map(str, space.names)) or tuple(f"x{i + 1}" for i in range(space.dx)))
     if len(set(space.names)) != space.dx:
         raise ValueError(f"names: expected {space.dx} different ones, one a column, "
@@ -211,6 +213,18 @@ def settle(space:Space,    # as it was given
     found = [rule for text in space.rules for rule in parse_rule(text, space.names)]
     put("linear", [rule for rule in found if isinstance(rule, Rule)])
     put("few", [rule for rule in found if isinstance(rule, Few)])
+
+def _ends(space:Space) -> Tensor:
+    "Bounds that follow from words and levels"
+    ends = []
+    for name in space.names:
+        if name in space.choices: ends.append([0., len(space.choices[name]) - 1.])
+        elif name in space.levels: ends.append([min(space.levels[name]), max(space.levels[name])])
+        else: raise ValueError(f"bounds: expected (2, dx) numbers, a lower and an upper row, got "
+                               f"none for {name!r}")
+    if not ends: raise ValueError("bounds: expected (2, dx) numbers, a lower and an upper row, "
+                                  "got None")
+    return torch.tensor(ends).T.double()
 
 # %% ../nbs/ground/03_space.ipynb #87778f14
 @patch(as_prop=True)
@@ -259,9 +273,10 @@ def column_values(space:Space,                  # whose options are checked
     twice = [name for name in space.names
              if sum(name in part for part in (space.whole, space.levels, space.choices)) > 1]
     if twice: raise ValueError(f"whole, levels, choices: expected {twice[0]!r} in one, got several")
-    turn = [name for name, period in space.periodic.items() if not 0 < period < np.inf]
+    turn = [name for name, period in space.periodic.items()
+            if not isinstance(period, (int, float)) or not 0 < period < np.inf]
     if turn: raise ValueError(f"periodic: expected a full turn above 0 for {turn[0]!r}, "
-                              f"got {space.periodic[turn[0]]}")
+                              f"got {space.periodic[turn[0]]!r}")
     found:list[Tensor|None] = []
     for name, (low, high) in zip(space.names, space.bounds.T.tolist()):
         if name in space.log and low <= 0:
@@ -507,7 +522,7 @@ def choice_number(space:Space,    # that has choices
     "The number of a word"
     words = choice_words(space, name)
     if isinstance(word, str) and word in words: return float(words.index(word))
-    if isinstance(word, (int, float)) and word in range(len(words)): return float(word)
+    if isinstance(word, (int, float, np.number)) and word in range(len(words)): return float(word)
     raise ValueError(f"{name}: expected one of {', '.join(words)}, got {word!r}")
 
 @patch
@@ -542,3 +557,14 @@ def table(self:Space,
         found[name] = found[name].round().astype(int).map(words)
     for name in self.whole: found[name] = found[name].round().astype(int)
     return found
+
+@patch
+def designs(self:Space,
+            x:object,            # (n, dx) designs: tensor, array, list or DataFrame
+           ) -> Tensor:          # (n, dx) float64, on the CPU
+    "The way back of `table`: columns of a DataFrame by their names, words by their places"
+    found = in_order("x", x, self.names, "the space")
+    if hasattr(found, "iloc") and self.choices:
+        found = found.set_axis(list(self.names), axis=1)
+        for name in self.choices: found[name] = [choice_number(self, name, v) for v in found[name]]
+    return as_designs(found, "x", self.dx)

@@ -138,7 +138,10 @@ def _weights(wish:Wish) -> Tensor|None:
     open_ = wish.lower.isinf() & wish.upper.isinf()
     if wish.weight is None and not open_.any(): return None
     given = torch.ones_like(wish.lower) if wish.weight is None else wish.weight
-    weight = as_matrix("weight", given).to(wish.lower).expand_as(wish.lower)
+    weight = as_matrix("weight", given).to(wish.lower)
+    if any(size not in (1, want) for size, want in zip(weight.shape, wish.lower.shape)):
+        raise ValueError(f"weight: expected {tuple(wish.lower.shape)}, got {tuple(weight.shape)}")
+    weight = weight.expand_as(wish.lower)
     if (weight < 0).any():
         raise ValueError(f"weight: expected none below 0, got {weight.min():g}")
     weight = weight.masked_fill(open_, 0.)

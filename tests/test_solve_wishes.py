@@ -143,3 +143,15 @@ def test_what_is_noticed(folder, capsys):
     for line in ("n: whole numbers in every row: --whole n", "d has 3 values only: --levels d=10,20,50", 'in every row a + b + c == 1: --rule "a + b + c == 1"'): assert line in said.splitlines()
     run(**call())
     assert "in every row" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_a_lucky_row_of_a_noisy_table_is_not_believed(seed, folder):
+    "Of sixty rows one measured what no design reaches: its chance to do so again is small, and so is what is said of it (the measurement itself promises 0.55)"
+    r = np.random.default_rng(seed)
+    t = pd.DataFrame(r.uniform(0, 1, (60, 2)).round(4), columns=["a", "b"])
+    t["y"] = (50 + 20*np.sin(3*t.a) + 10*t.b + 4*r.standard_normal(60)).round(2)
+    t.to_csv("noisy.csv", index=False)
+    Path("high.csv").write_text(f"y\n>={t.y.max() - .5:.2f}\n")
+    command("noisy.csv", x="a,b", y="y", target="high.csv", n="3", out="found.csv")
+    assert pd.read_csv("found.csv").chance.max() < .4

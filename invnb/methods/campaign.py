@@ -18,7 +18,7 @@ from typing import Any, Callable, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from ..core import as_matrix, check_count
+from ..core import as_matrix, check_count, in_order
 from ..misfit import Misfit
 from ..space import Space, as_designs
 from ..wish import Wish
@@ -68,6 +68,7 @@ def came_back(told:Tensor,      # (r, dx) designs
 # %% ../../nbs/methods/00_campaign.ipynb #0fc2ea31
 class Ledger:
     "Rows, in the order in which they were told, and designs that are out"
+    columns:dict[str, Any]={}      # names of those of x and y, which a DataFrame may have
     def __init__(self, dx:int,             # columns of a design
                  dy:int,                   # columns of a measurement
                  space:Space|None=None,    # where designs may lie
@@ -211,7 +212,8 @@ class Campaign(Standings):
                  tolerance:float|None=None,  # error at which a target is closed; None: never
                  budget:int|None=None,     # simulations a target may have; None: no limit
                 ):
-        if tolerance is not None and not 0 <= tolerance < math.inf:
+        number = isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf
+        if tolerance is not None and not number:
             raise ValueError(f"tolerance: expected an error of at least 0, got {tolerance!r}")
         super().__init__(wish, dx, space, misfit)
         self.tolerance, self.budget = tolerance, budget
@@ -243,7 +245,9 @@ class Campaign(Standings):
              y:object,             # (r, dy) what they measured; NaN: it failed
             ) -> None:
         "Take in what was measured: what was asked for, and what nobody asked for"
-        found = as_designs(x, "x", self.dx)
+        x = in_order("x", x, self.columns.get("x"), "the table")
+        y = in_order("y", y, self.columns.get("y"), "the table")
+        found = as_designs(x, "x", self.dx) if self.space is None else self.space.designs(x)
         if not found.isfinite().all(): as_matrix("x", x)          # says where
         measured = as_designs(y, "y", self.wish.shape[1])
         if len(measured) != len(found):

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from ..core import Data, as_matrix, check_ends
+from ..core import Data, as_matrix, check_ends, in_order
 from ..encoding import Encoding
 from ..misfit import Misfit, spans_decades
 from ..nets import Standardize
@@ -134,7 +134,7 @@ class AnySurrogate(Model):
         "Learn from the training rows; the held-out rows give `error` and the size of its doubt"
         check_ends(data, type(self).__name__)
         data = roomy(data.to(device))
-        self.misfit = Misfit.of(data)
+        self.misfit, self.columns = Misfit.of(data), data.named()
         code = Encoding.of(data) if self.encodes else None
         if code is None: self.judged = self.learn(data, seed, progress)
         else: learn_encoded(self, code, data, seed, progress)
@@ -249,6 +249,7 @@ def check_designs(surrogate:AnySurrogate,  # fitted
                  ) -> Tensor:              # (n, dx) as its network takes them
     "Designs of the right width, where the network is and in its precision"
     net = fitted(surrogate).net
+    x = in_order("x", x, surrogate.columns.get("x"), "the table")
     return as_matrix("x", x, width=surrogate.sizes["dx"]).to(net.error)
 
 def calibrate(surrogate:AnySurrogate,  # trained

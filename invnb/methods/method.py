@@ -20,7 +20,8 @@ from torch import Generator, Tensor, nn
 from typing_extensions import Self
 
 from ..border import guest
-from ..core import Data, Registry, as_matrix, check_count, check_ends, stream
+from ..core import (Data, Registry, as_matrix, check_count, check_ends, in_order,
+                        stream)
 from .campaign import Campaign, Questions, Rounds, drive
 from ..misfit import Misfit
 from ..space import Space
@@ -63,12 +64,13 @@ class Search:
         "The re-simulation error of each design"
         return resimulation_error(self.y, self.targets[:, None], self.misfit)
 
-    def best(self) -> Tensor:       # (N, dx)
+    def best(self) -> Tensor:       # (N, dx) NaN where all simulations failed
         "The best design of each target; with a tolerance, whoever bought it"
-        if self.tolerance is None:
-            error = self.error if self.expected is None else self.expected
-            return self.x[torch.arange(len(self.x)), error.argmin(1)]
-        return self.shared()[0]
+        if self.tolerance is not None: x, error = self.shared()
+        else:
+            error, row = (self.error if self.expected is None else self.expected).min(1)
+            x = self.x[torch.arange(len(self.x)), row]
+        return x.masked_fill(~error.isfinite()[:, None], torch.nan)
 
     def shared(self) -> tuple[Tensor, Tensor]:     # (N, dx), and (N,) its error
         "The best design of each target, whoever bought it"
@@ -199,6 +201,7 @@ def check_targets(model:Model,          # fitted
                  ) -> Wish:             # (N, dy) where the network is, in its precision
     "What is wanted, as a network takes it; a warning where it lies beyond all that was seen"
     net, width = fitted(model).net, model.sizes["dy"]
+    targets = in_order("targets", targets, model.columns.get("y"), "y")
     wish = as_wish(targets, width).to(one_number(net))
     if model.misfit.turns is not None: wish = wish.turning(model.misfit.turns)
     bad = (wish.upper <= 0) & model.misfit.log.to(wish.device) & counting(wish)
@@ -259,7 +262,7 @@ class Learner(Model):
         if not isinstance(data, Data):
             raise ValueError(f"data: expected Data(x, y), got {type(data).__name__}")
         if not self.endless: check_ends(data, type(self).__name__)
-        self.misfit = Misfit.of(data)
+        self.misfit, self.columns = Misfit.of(data), data.named()
         self.space = None if data.space is None or data.space.plain else data.space
         data = data.to(device, self.precision)
         self.learn(data, seed, progress)
@@ -353,6 +356,7 @@ class Method(Proposer):
                 ) -> Campaign:
         "The rounds of this method, to be asked and told"
         made = Rounds(wish, self.sizes["dx"], space, self.misfit, tolerance, budget)
+        made.columns = self.columns
         generator = stream(type(self).__name__, "propose", seed)
         more = dict(campaign=made) if self.listens else {}
         made.rounds = self.rounds(wish, budget, generator, space, **more)

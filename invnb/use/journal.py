@@ -117,7 +117,8 @@ def rows_of(table:Table,    # of designs and measurements
     needed = form.y if "number" in table.names else [*form.space.names, *form.y]
     missing = [name for name in needed if name not in table.names]
     if missing: raise ValueError(f"{path}: expected the columns {listing(form.names, 8)}, got no "
-                                 f"column {missing[0]!r}; add it, or rename one")
+                                 f"column {missing[0]!r}; add it, or rename one (the file has "
+                                 f"{listing(table.names, 8)})")
     lines, word = table.frame.index.tolist(), table.frame.index.name
     places = [f"{path}, {word} {line}" for line in lines]
     parts = {name: _cells(table, name, places, form) for name in form.names if name in table.names}

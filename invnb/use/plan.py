@@ -79,6 +79,11 @@ def read_plan(path:Path,   # campaign.json
         if facts.pop("format") != FORMAT: raise ValueError(f"its format is not {FORMAT!r}")
         space = space_from(facts.pop("space"))
         plan = Plan(space, **facts)
+        for name, values in zip(space.names, space.values):
+            said = space.choices.get(name, space.levels.get(name))
+            if said is not None and values is not None and len(values) < len({*said}):
+                raise ValueError(f"bounds leave {len(values)} of the {len({*said})} values of "
+                                 f"{name!r}")
         wrong = [name for name, least in dict(n=1, seed=0, tolerance=0).items()
                  if not _number(getattr(plan, name), least, whole=name != "tolerance")]
         if wrong: raise ValueError(f"{wrong[0]} is {getattr(plan, wrong[0])!r}")
