@@ -290,7 +290,8 @@ def column_values(space:Space,                  # whose options are checked
         if values is not None:
             values = values[(values >= low) & (values <= high)]
             if not len(values):
-                raise ValueError(f"bounds: expected a permitted value of {name!r} from {low:g} to "
+                part = next(p for p in ("whole", "levels", "choices") if name in getattr(space, p))
+                raise ValueError(f"{part}: expected a permitted value of {name!r} from {low:g} to "
                                  f"{high:g}, got none")
         found.append(values)
     return found

@@ -186,6 +186,21 @@ def world():
     assert state()[:3] == before[:3] and state()[5] == before[5] and torch.equal(torch.get_rng_state(), numbers), "torch's global state has changed"
 
 
+@given(order=st.permutations(range(4)), kept=st.integers(1, 4), extra=st.booleans())
+def test_in_order(order, kept, extra):
+    "Columns are found by name, whatever their order and whatever stands beside them; where one is lost it is named, and where none is shared nothing changes"
+    names, values = ["a", "b", "c", "d"], torch.arange(12.).view(3, 4)
+    frame = pd.DataFrame(values.numpy(), columns=names).iloc[:, order]
+    if extra: frame = frame.assign(other=7.)
+    assert in_order("x", frame, names, "the table").to_numpy().tolist() == values.tolist()
+    some = frame[[name for name in frame.columns if name not in names[kept:]]]
+    if kept == 4: pass
+    else:
+        with pytest.raises(ValueError, match=f"^x: expected a column '{names[kept]}', as the table has, got none$"): in_order("x", some, names, "the table")
+    for same in (values, values.tolist(), frame.set_axis(range(frame.shape[1]), axis=1), None): assert in_order("x", same, names, "the table") is same
+    assert in_order("x", frame, None, "the table") is frame
+
+
 # ---- core ----
 
 @given(sizes_, sizes_, seeds, st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.int8, torch.bool]))
@@ -2086,6 +2101,7 @@ ARRAYS = {      # whoever takes an array: how to call it, and with what
     "Space": (lambda bounds: Space(bounds).bounds, dict(bounds=BOX)),
     "Space.contains": (lambda x: Space(BOX).contains(x), dict(x=X)),
     "Space.nearest": (lambda x: Space(BOX).nearest(x), dict(x=X)),
+    "Space.designs": (lambda x: Space(BOX).designs(x), dict(x=X)),
     "Wish": (lambda **given: [getattr(Wish(**given), name) for name in ("lower", "upper", "weight")], dict(lower=Y, upper=Y + 1, weight=Y.abs() + 2)),
     "as_wish": (lambda value: as_wish(value).lower, dict(value=Y)),
     "as_bounds": (as_bounds, dict(bounds=BOX)),

@@ -76,7 +76,7 @@ def made(seed):
     while True:
         options = random_space(dice)
         try: return Space(**options), options
-        except ValueError as e: assert str(e).startswith(("rules: expected at least one design", "bounds: expected a permitted value")), e
+        except ValueError as e: assert str(e).startswith(("rules: expected at least one design", "whole: expected a permitted value", "levels: expected a permitted value", "choices: expected a permitted value")), e
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -119,12 +119,12 @@ def leave(self:FromNothing, i:int,   # number of a target
 def begin(self:FromNothing, n:int|None,     # how many, at most; None: as many as are needed
          ) -> Tensor:                       # (m, dx) none: a process can be learned
     "First designs, if there are too few answers"
-    asked = int((self.payer >= 0).sum()) + len(self.pending.x)
     lack = self.enough - self.ran - len(self.pending.x)
     if lack <= 0 and self.ran >= 2: return self.first[:0]
     if n is None: n = max(lack, 1)
     elif lack > 0: n = min(n, lack + self.dx + 1)
-    return self.first[asked:asked + n]
+    known = torch.cat([self._all()[0], self.pending.x.double()])
+    return self.first[self.near_to(self.first[None], known)[0] > 1e-9][:n]       # not yet asked
 
 @patch
 def turn(self:FromNothing, more:list[int],        # targets that have just got a design

@@ -199,8 +199,8 @@ class Rows:
         "Which were measured; of those the measurement is expected, if it is the surer of the two"
         place = {row.tobytes(): i for i, row in enumerate(self.x.numpy() + 0.)}     # no -0
         row = torch.tensor([place.get(design.tobytes(), -1) for design in x.numpy() + 0.])
-        measured = row >= 0
-        surer = measured & (self.doubt(row).mean(1) <= doubt.mean(1))      # single ones may be luck
+        measured, surer = row >= 0, row >= 0
+        surer[measured] = self.doubt(row[measured]).mean(1) <= doubt[measured].mean(1)      # or luck
         z[surer], doubt[surer] = self.z[row[surer]], self.doubt(row[surer])
         return measured
 

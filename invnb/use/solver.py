@@ -162,8 +162,11 @@ def ranked(self:Solver,
                                     self.quality["independent"])
     error = total.view(x.shape[:2]).clone()
     error[:, n:][(x[:, :n, None] == x[:, None, n:]).all(3).any(1)] = torch.inf   # is there
-    kept = error.argsort(dim=1, stable=True)[:, :n] + x.shape[1] * torch.arange(len(x))[:, None]
-    kept = kept.flatten()
+    order = error.argsort(dim=1, stable=True)
+    if not targets.exact:                               # what is met is met: the surest come first
+        sure = (100 * chance).round().view(x.shape[:2]).masked_fill(error.isinf(), -1.)
+        order = order.gather(1, (-sure.gather(1, order)).argsort(dim=1, stable=True))
+    kept = (order[:, :n] + x.shape[1] * torch.arange(len(x))[:, None]).flatten()
     found = dict(zip(self.x, flat[kept].T.numpy()))
     found |= dict(predicted_error=total[kept].numpy(), chance=chance[kept].numpy(),
                   measured=np.where(measured[kept], "yes", "no"))
