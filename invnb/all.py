@@ -90,7 +90,8 @@ from .bench.samples import c2st, expected_coverage, predictive_distance, squared
 _all_ = [
     'as_matrix', 'check_count', 'stream', 'Data', 'as_bounds', 'held_out', 'Registry',
     'in_order', 'no_bars', 'progress_bar', 'ACTIVATIONS', 'seeded', 'mlp', 'Standardize',
-    'train', 'train_together', 'Space', 'Wish', 'Misfit', 'Model', 'fitted', 'Part', 'task_registry',
+    'train', 'train_together', 'Space', 'Wish', 'Misfit', 'Model', 'fitted', 'Part',
+    'task_registry',
     'register_task',
     'check_parts', 'reachable', 'Task', 'check_task', 'draw_spectra', 'list_tasks', 'get_task',
     'sine_height', 'draw_sine', 'sine_wave', 'link_lengths', 'arm_spread', 'arm_box',

@@ -165,6 +165,7 @@ class Data:
                      y_names:tuple[str, ...]|None=None, same_unit:bool=False,
                      turns:ArrayLike|None=None) -> None: ...
         def to(self, device:str|torch.device|None=None, dtype:torch.dtype|None=None) -> "Data": ...
+        def named(self) -> dict[str, list[str]]: ...
 
     def __post_init__(self) -> None:
         given_x, given_y = _upright(self.x), _upright(self.y)
@@ -182,8 +183,7 @@ class Data:
         if _is_frame(box) and names["x_names"]: box = _in_order(box, names["x_names"])
         around = torch.stack([x.amin(0), x.amax(0)])
         bounds = around if box is None else as_bounds(box, x.shape[1], finite=False)
-        inside = (x >= bounds[0].to(x)) & (x <= bounds[1].to(x))
-        if not inside.all(1).any():
+        if not ((x >= bounds[0].to(x)) & (x <= bounds[1].to(x))).all(1).any():
             warnings.warn("bounds: no row of x lies between the first row of bounds and the second",
                           stacklevel=3)
         valid = _two_sides(self.valid, x)
@@ -194,12 +194,6 @@ class Data:
         for name, found in names.items(): object.__setattr__(self, name, found)
 
     def __len__(self) -> int: return len(self.x)
-
-    def named(self) -> dict[str, list[str]]:
-        "Names of the columns of x and y, where they have names"
-        names = dict(x=self.x_names, y=self.y_names)
-        return {part: list(found) for part, found in names.items() if found}
-
     @property
     def train(self) -> tuple[Tensor, Tensor]:
         "Designs and measurements to learn from"
@@ -332,6 +326,12 @@ def to(self:Data,
     valid = self.valid.to(x.device)
     box = self.space or bounds
     return Data(x, y, box, valid, self.x_names, self.y_names, self.same_unit, self.turns)
+
+@patch
+def named(self:Data) -> dict[str, list[str]]:
+    "Names of the columns of x and y, where they have names"
+    names = dict(x=self.x_names, y=self.y_names)
+    return {part: list(found) for part, found in names.items() if found}
 
 # %% ../nbs/ground/00_core.ipynb #f1a2b3c4
 def check_ends(data:Data,    # to learn from

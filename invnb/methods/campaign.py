@@ -125,6 +125,8 @@ class Ledger:
         return digits * size + 1e-8 * width + 1e-300
 
 # %% ../../nbs/methods/00_campaign.ipynb #2efd0d6d
+ROUNDED = 1e-3     # half widths that a design may be off its space, as people round
+
 def best_rows(y:Tensor,            # (g, dy) what was measured
               wish:Wish,           # (N, dy) what is wanted
               misfit:Misfit|None,  # how columns are compared; None: as they are
@@ -145,8 +147,6 @@ class Best(NamedTuple):
     x:Tensor         # (N, dx) designs; NaN where nothing was told
     y:Tensor         # (N, dy) what they measure; the mean if measured several times
     error:Tensor     # (N,) how much that misses; infinite where nothing was told
-
-ROUNDED = 1e-3     # half widths that a design may be off its space, as people round
 
 class Standings(Ledger):
     "A ledger, and which of its rows is the best answer to each target"

@@ -28,7 +28,17 @@ from ..wish import Wish, as_wish
 # %% ../../nbs/methods/12_sequential.ipynb #aad1dbdf
 class FromNothing(Campaign):
     "A campaign that learns one process from all of its answers"
-    leave:Callable[[int], None]                        # these are defined below
+    scaled:Callable[[Any], Any]      # measurements and wishes, as columns are compared
+    goal:Wish                        # what is wanted, scaled
+    errors:list[Tensor]              # (N,) of each row
+    base:Tensor                      # (N,) row from which steps start
+    level:Tensor                     # (N,) its error
+    fails:Tensor                     # (N,) in a row
+    left:dict[int, Tensor]           # basins that were left
+    neighbours:dict[int, Tensor]     # see `beside`
+    ran:int                          # rows that did not fail; `enough` of them make a process
+    count_by:Callable[[Misfit|None], None]             # these are defined below
+    leave:Callable[[int], None]
     begin:Callable[[int|None], Tensor]
     turn:Callable[..., list[int]]
     beside:Callable[[int], Tensor]
@@ -51,34 +61,8 @@ class FromNothing(Campaign):
                  budget:int|None=None,       # simulations a target may have; None: no limit
                 ):
         super().__init__(wish, space.dx, space, misfit, tolerance, budget)
-        self.where, self.options, self.seed = space, options, seed
-        self.first = first_designs(space, 4 * space.dx + 8, seed)
-        self.enough = space.dx + 1                           # rows that did not fail, for a process
-        self.count_by(misfit)
-
-    def count_by(self, misfit:Misfit|None,   # None: columns as they are
-                ) -> None:
-        "How columns are compared, from now on"
-        self.misfit, N = misfit, len(self.wish)
-        self.scaled:Callable[[Any], Any] = misfit.scaled if misfit else (lambda y: y)
-        self.goal = self.scaled(self._wanted)
-        self.errors = list[Tensor]()                         # (N,) of each row
-        self.base = torch.full((N,), -1)                     # row from which steps start
-        self.level = torch.full((N,), torch.inf).double()    # its error
-        self.fails, self.left = torch.zeros(N).long(), dict[int, Tensor]()     # basins left
-        self.ran = 0                                         # rows that did not fail
-        self.neighbours = dict[int, Tensor]()                # see `beside`
-
-    def tell(self, x:object, y:object) -> None:
-        "Where no error is tolerated, columns count by their spread, as soon as there is one"
-        super().tell(x, y)
-        told = self._all()[1]
-        known = told[told.isfinite().all(1)]
-        if self.misfit or self.tolerance != 0 or len(known) < max(2, self.enough): return
-        spread = known.std(0)
-        unit = torch.where(spread > 1e-12 * (1e-300 + known.abs().amax(0)), spread, 1.)
-        self.count_by(Misfit(unit, torch.zeros(len(unit)).bool(), self._wanted.turns))
-        self._judge_anew()
+        self.where, self.options, self.seed, self.enough = space, options, seed, space.dx + 1
+        self.first = first_designs(space, 4 * space.dx + 8, seed); self.count_by(misfit)
 
     def far(self, i:int,           # number of a target
             x:Tensor,              # (n, dx) designs
@@ -93,8 +77,7 @@ class FromNothing(Campaign):
         x, y, payer = self._all()
         for k in range(len(self.errors), len(x)):
             error = self.goal.error(self.scaled(y[k:k+1]).expand(len(self.goal), -1))
-            self.errors.append(error)
-            better = error < self.level
+            self.errors.append(error); better = error < self.level
             for i in self.left: better[i] &= self.far(i, x[k:k+1])[0]
             i, before = int(payer[k]), self.level.clone()
             self.base[better], self.level[better] = k, error[better]
@@ -102,6 +85,33 @@ class FromNothing(Campaign):
             if i < 0 or self.ran <= self.enough: continue
             self.fails[i] = 0 if self.level[i] < .9 * before[i] else self.fails[i] + 1
             if self.fails[i] >= self.options.patience and self.level[i].isfinite(): self.leave(i)
+
+# %% ../../nbs/methods/12_sequential.ipynb #count001
+@patch
+def count_by(self:FromNothing,
+             misfit:Misfit|None,   # None: columns as they are
+            ) -> None:
+    "How columns are compared, from now on"
+    self.misfit, N = misfit, len(self.wish)
+    self.scaled = misfit.scaled if misfit else (lambda y: y)
+    self.goal, self.errors, self.ran = self.scaled(self._wanted), [], 0
+    self.base, self.level = torch.full((N,), -1), torch.full((N,), torch.inf).double()
+    self.fails, self.left, self.neighbours = torch.zeros(N).long(), {}, {}
+
+@patch
+def tell(self:FromNothing,
+         x:object,      # as in `Campaign.tell`
+         y:object,      # likewise
+        ) -> None:
+    "Where no error is tolerated, columns count by their spread, as soon as there is one"
+    Campaign.tell(self, x, y)
+    told = self._all()[1]
+    known = told[told.isfinite().all(1)]
+    if self.misfit or self.tolerance != 0 or len(known) < max(2, self.enough): return
+    spread = known.std(0)
+    unit = torch.where(spread > 1e-12 * (1e-300 + known.abs().amax(0)), spread, 1.)
+    self.count_by(Misfit(unit, torch.zeros(len(unit)).bool(), self._wanted.turns))
+    self._judge_anew()
 
 # %% ../../nbs/methods/12_sequential.ipynb #a63562bb
 @patch

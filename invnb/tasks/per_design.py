@@ -128,7 +128,7 @@ class PerDesign:
     simulate:Callable[[list[float]], Any]                 # a list of dx floats -> dy numbers
     workers:int=1                                         # processes of this machine, a design each
     executor:Executor|Callable[[], Executor]|None=None  # instead of them: a pool, or what gives one
-    limit:float|None=None                           # seconds of a call, the start of its process not counted
+    limit:float|None=None                           # seconds of a call, without its start
     tries:int=2                                           # how often a design may lose its process
     failures:tuple[type[BaseException], ...]=()        # exceptions: this design cannot be simulated
     cache:SimulationCache|None=None                       # where simulations are kept

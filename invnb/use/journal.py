@@ -247,6 +247,20 @@ def _may_be(row:Seen, design:Row, space:Space) -> bool:
     apart = np.abs(row.x - design.x) / space.half().numpy()
     return bool((apart <= np.where(space.discrete.numpy(), 0., FAR)).all())
 
+# %% ../../nbs/use/00_journal.ipynb #join0001
+def _joined(rows:Sequence[Seen], part:np.ndarray|None) -> tuple[list[Seen], np.ndarray|None]:
+    "Rows, those that say some of a measurement put together; what is known if that is not all"
+    for row in rows:
+        if row.part is not None:
+            part = row.part if part is None else np.where(np.isnan(row.part), part, row.part)
+    if part is None or np.isnan(part).any(): return list(rows), part
+    return [replace(row, y=part, part=None) if row.part is not None else row for row in rows], None
+
+def _said(row:Row) -> str:
+    "A measurement in a message"
+    assert row.y is not None
+    return ", ".join("failed" if np.isnan(v) else f"{v:.8g}" for v in row.y.tolist())
+
 # %% ../../nbs/use/00_journal.ipynb #3d0ed0fe
 def taken(journal:Journal,       # what is known
           rows:Sequence[Seen],   # of a file
@@ -283,19 +297,6 @@ def taken(journal:Journal,       # what is known
     many = len(corrected)
     if many: notes.insert(0, f"{many} measurement{'s' * (many > 1)} corrected")
     return Journal(told, list(waits.values())), notes
-
-def _joined(rows:Sequence[Seen], part:np.ndarray|None) -> tuple[list[Seen], np.ndarray|None]:
-    "Rows, those that say some of a measurement put together; what is known if that is not all"
-    for row in rows:
-        if row.part is not None:
-            part = row.part if part is None else np.where(np.isnan(row.part), part, row.part)
-    if part is None or np.isnan(part).any(): return list(rows), part
-    return [replace(row, y=part, part=None) if row.part is not None else row for row in rows], None
-
-def _said(row:Row) -> str:
-    "A measurement in a message"
-    assert row.y is not None
-    return ", ".join("failed" if np.isnan(v) else f"{v:.8g}" for v in row.y.tolist())
 
 def _different(rows:Sequence[Seen]) -> list[Seen]:
     "Measurements, each once"

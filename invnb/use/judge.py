@@ -200,7 +200,7 @@ class Rows:
         place = {row.tobytes(): i for i, row in enumerate(self.x.numpy() + 0.)}     # no -0
         row = torch.tensor([place.get(design.tobytes(), -1) for design in x.numpy() + 0.])
         measured, surer = row >= 0, row >= 0
-        surer[measured] = self.doubt(row[measured]).mean(1) <= doubt[measured].mean(1)      # or luck
+        surer[measured] = self.doubt(row[measured]).mean(1) <= doubt[measured].mean(1)    # or luck
         z[surer], doubt[surer] = self.z[row[surer]], self.doubt(row[surer])
         return measured
 

@@ -150,23 +150,21 @@ def begin(wish:str|None,               # file of wishes
         said, found = [known.said()], with_numbers(known, options.choices, words or None)
         words = words or found[1]
         if box is None:
-            refuse_words(found[0], names)
-            values = numbers(found[0], names).to_numpy()
+            refuse_words(found[0], names); values = numbers(found[0], names).to_numpy()
             box = np.stack([values.min(0), values.max(0)])
     assert box is not None
     where = make_space(names, box, options, words, wide=given is None)
     turns = {name: turn for name, turn in options.period.items() if name in measured}
     size = weights_of(weight, measured)
-    wanted = read_wanted(wish, measured, (), size)
     marks = {table.decimal for table in (asked, known) if table is not None}
     plan = Plan(where, measured, weight=size, period=turns, decimal="," if "," in marks else ".")
     if given: said.append(f"to be tried: {_ranges(where)}")
-    if known is None: return Begun(plan, wanted, [], said)
-    rows = rows_of(_without(known, OWN), plan.form)
+    rows = [] if known is None else rows_of(_without(known, OWN), plan.form)
     empty = [row.place for row in rows if row.y is None]
-    if empty: said.append(f"not all measured, and left out: {listing(empty, 4)}")
-    return Begun(plan, wanted, rows, said)
+    said += [f"not all measured, and left out: {listing(empty, 4)}"] * bool(empty)
+    return Begun(plan, read_wanted(wish, measured, (), size), rows, said)
 
+# %% ../../nbs/use/00_plan.ipynb #rang0001
 def _ranges(space:Space) -> str:
     "What each column may be"
     found = []

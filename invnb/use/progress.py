@@ -160,7 +160,7 @@ def progress_text(journal:Journal,       # what is known
     table = progress_table(journal, known, found)
     more = [f"... and {len(table) - most} more targets"] if len(table) > most else []
     notes = ["best: number of the design; error: mean squared distance from the target, 0 where",
-             "all is as it should be (columns count in their spreads, unless there is a tolerance);",
+             "all is as it should be (columns count in their spreads if there is no tolerance);",
              "next: designs to be measured for this target."]
     if found is not None:
         notes += ["expected: the least error that is expected of one of them; better: the chance "
