@@ -1440,7 +1440,7 @@ def test_designs_under_scatter(N, S, dx, dy, seed, error, bent):
     assert moved.shape == starts.shape and (moved >= 0).all() and (moved <= 2).all()
     assert (after + rob.moving_price(net, moved, starts, box) <= before + 1e-9*(1 + before)).all()
     # of what was simulated, that of which the least is expected; a failure is never chosen
-    surrogate = types.SimpleNamespace(net=net, misfit=misfit, sizes=dict(dx=dx, dy=dy))
+    surrogate = types.SimpleNamespace(net=net, misfit=misfit, sizes=dict(dx=dx, dy=dy), columns={})
     best = pure(rob.best_built, surrogate, x, net(flat).view(N, S, dy), wanted, deviation)
     sure = rob.built_error(net, x, wanted, deviation * rob.building_errors(dx), misfit)
     assert torch.allclose((best[:, None] == x).all(2).double().mul(sure).sum(1), sure.amin(1))
