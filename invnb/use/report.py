@@ -28,7 +28,7 @@ def report_text(solver:Solver,                    # that answered
     notes = ["predicted_error: mean squared distance from the target that a new measurement has,",
              f"{unit}: as the surrogate expects, its own error included.",
              "chance: the probability that the distance is less than a tenth of the spread of y.",
-             "measured: the design is a row of the table; what was measured counts if it is surer."]
+             "measured: a row of the table; what was measured counts where it is surer."]
     if not exact: notes[0] = notes[0].replace("target that", "wish that")
     if not exact: notes[2:3] = ["chance: the probability that each column that matters is where it "
                                 "should be;", "a single number: within a tenth of the spread of y."]
