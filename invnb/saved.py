@@ -295,6 +295,9 @@ def revived(cls:type[_M],            # what the model should be
     model.sizes = config["sizes"]
     model.space = space_from(config["space"]) if "space" in config else None
     model.columns = config.get("columns", {})
+    lists = model.columns.values() if isinstance(model.columns, dict) else [None]
+    if not all(isinstance(names, list) and {*map(type, names)} <= {str} for names in lists):
+        raise ValueError("config.json: expected columns to be lists of names, got something else")
     if "seen" in config: model.seen = torch.tensor(config["seen"], dtype=torch.float64)
     width = config["sizes"].get("dy")
     if "seen" in config and model.seen.shape != (2, width):
