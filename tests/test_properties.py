@@ -186,7 +186,7 @@ def world():
     assert state()[:3] == before[:3] and state()[5] == before[5] and torch.equal(torch.get_rng_state(), numbers), "torch's global state has changed"
 
 
-@given(order=st.permutations(range(4)), kept=st.integers(1, 4), extra=st.booleans())
+@given(order=st.permutations(range(4)), kept=st.integers(1, 3), extra=st.booleans())
 def test_in_order(order, kept, extra):
     "Columns are found by name, whatever their order and whatever stands beside them; where one is lost it is named, and where none is shared nothing changes"
     names, values = ["a", "b", "c", "d"], torch.arange(12.).view(3, 4)
@@ -194,9 +194,7 @@ def test_in_order(order, kept, extra):
     if extra: frame = frame.assign(other=7.)
     assert in_order("x", frame, names, "the table").to_numpy().tolist() == values.tolist()
     some = frame[[name for name in frame.columns if name not in names[kept:]]]
-    if kept == 4: pass
-    else:
-        with pytest.raises(ValueError, match=f"^x: expected a column '{names[kept]}', as the table has, got none$"): in_order("x", some, names, "the table")
+    with pytest.raises(ValueError, match=f"^x: expected a column '{names[kept]}', as the table has, got none$"): in_order("x", some, names, "the table")
     for same in (values, values.tolist(), frame.set_axis(range(frame.shape[1]), axis=1), None): assert in_order("x", same, names, "the table") is same
     assert in_order("x", frame, None, "the table") is frame
 

@@ -137,6 +137,9 @@ def invnb_bench(preset:str="quick",       # smoke (seconds), quick (minutes), pa
     failed = asked - len(records)
     if failed: fail(f"{failed} cells failed, see {folder}/*.failed.txt")
 
+# %% ../../nbs/bench/09_cli.ipynb #main0001
+if __spec__ and __name__ == "__main__": sys.exit()      # python -m runs the first command only
+
 # %% ../../nbs/bench/09_cli.ipynb #8ec35d0f
 @call_parse
 def invnb_report(folder:str,        # where the records are
